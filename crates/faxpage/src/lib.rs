@@ -1,0 +1,1 @@
+//! Fax pages: bitmaps, halftones, CCITT coding and TIFF-F files.

@@ -1,0 +1,150 @@
+//! The lock: wrong passwords at any door lock the account for a time, at every door (row C3).
+//!
+//! Whoever asks "is it locked, and does that matter here?" asks this file. `account::lockout` keeps
+//! the [`Strikes`] in storage and does nothing but apply what is decided here.
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// How many wrong passwords lock, counted over what time, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockRule {
+    /// Wrong passwords that lock.
+    pub strikes: u32,
+    /// The time in which they count, from the first one on; the end belongs to it.
+    pub within: Duration,
+    /// How long the lock lasts.
+    pub lasts: Duration,
+}
+
+/// Something an account is used for (the effect table, section 6 of the requirements).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Forwarding a received fax by mail: held back, not dropped.
+    ForwardReceived,
+    /// Receiving a fax.
+    Receive,
+    /// Sending to numbers, authenticated by the sender address alone.
+    SendByAddress,
+    /// Sending to numbers with the password in the body.
+    SendByPassword,
+    /// Sending to a contact list, with or without a password: ends as status 6002.
+    SendToList,
+}
+
+impl Use {
+    /// Whether the lock stops it.
+    pub fn stops_while_locked(self) -> bool {
+        match self {
+            Self::ForwardReceived | Self::SendByPassword | Self::SendToList => true,
+            Self::Receive | Self::SendByAddress => false,
+        }
+    }
+}
+
+/// The wrong passwords of one account so far, and the lock they led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strikes {
+    /// Wrong passwords in the present window.
+    pub count: u32,
+    /// When the first of them came.
+    pub first_at: Timestamp,
+    /// The end of the lock; `None` if there was none since the last success or unlock.
+    pub locked_until: Option<Timestamp>,
+}
+
+impl Strikes {
+    /// Whether the account is locked at `now`. Expiry is a comparison: nothing has to run.
+    pub fn is_locked(&self, now: Timestamp) -> bool {
+        self.locked_until.is_some_and(|until| now < until)
+    }
+
+    /// These strikes and one more wrong password at `now`. While locked nothing changes: the lock is
+    /// neither extended nor counted on.
+    pub fn after_wrong_password(self, rule: &LockRule, now: Timestamp) -> Self {
+        if self.is_locked(now) {
+            return self;
+        }
+        let counts_on =
+            self.locked_until.is_none() && self.count > 0 && now <= self.first_at.plus(rule.within);
+        let (count, first_at) = if counts_on {
+            (self.count.saturating_add(1), self.first_at)
+        } else {
+            (1, now)
+        };
+        let locked_until = (count >= rule.strikes).then(|| now.plus(rule.lasts));
+        Self {
+            count,
+            first_at,
+            locked_until,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: LockRule = LockRule {
+        strikes: 3,
+        within: Duration::from_secs(3600),
+        lasts: Duration::from_secs(3600),
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_ms(seconds * 1000)
+    }
+
+    fn strikes(times: &[i64]) -> Strikes {
+        times.iter().fold(Strikes::default(), |strikes, t| {
+            strikes.after_wrong_password(&RULE, at(*t))
+        })
+    }
+
+    #[test]
+    fn third_wrong_password_locks_for_exactly_one_hour() {
+        let two = strikes(&[0, 10]);
+        assert!(!two.is_locked(at(11)));
+        let three = strikes(&[0, 10, 20]);
+        assert!(three.is_locked(at(20)));
+        assert!(three.is_locked(at(20 + 3599)));
+        assert!(!three.is_locked(at(20 + 3600)));
+    }
+
+    #[test]
+    fn the_window_runs_from_the_first_strike_and_its_end_belongs_to_it() {
+        assert!(strikes(&[0, 3599, 3600]).is_locked(at(3600)));
+        let late = strikes(&[0, 3600, 3601]);
+        assert!(!late.is_locked(at(3601)));
+        assert_eq!(
+            late.count, 1,
+            "a new window begins with the strike after the old one"
+        );
+    }
+
+    #[test]
+    fn a_strike_while_locked_changes_nothing() {
+        let locked = strikes(&[0, 1, 2]);
+        assert_eq!(locked.after_wrong_password(&RULE, at(1800)), locked);
+    }
+
+    #[test]
+    fn counting_begins_anew_after_the_lock() {
+        let after = strikes(&[0, 1, 2, 3700]);
+        assert_eq!((after.count, after.locked_until), (1, None));
+    }
+
+    #[test]
+    fn the_effect_table_holds() {
+        for (what, stops) in [
+            (Use::ForwardReceived, true),
+            (Use::Receive, false),
+            (Use::SendByAddress, false),
+            (Use::SendByPassword, true),
+            (Use::SendToList, true),
+        ] {
+            assert_eq!(what.stops_while_locked(), stops, "{what:?}");
+        }
+    }
+}

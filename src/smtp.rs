@@ -1,0 +1,165 @@
+//! Mail vocabulary: addresses, the envelope, a received message. No I/O.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::time::Timestamp;
+
+/// A mail address as it was written, with its domain in lower case.
+///
+/// Deliberately lenient: `a..b.@docomo.ne.jp` breaks RFC 5321 section 4.1.2 and exists all the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    text: String,
+    at: usize,
+}
+
+impl Address {
+    /// The address in `text`, without angle brackets; `None` unless it has a local part and a domain
+    /// and is free of spaces outside quotes, control characters and brackets.
+    pub fn parse(text: &str) -> Option<Self> {
+        let at = text.rfind('@')?;
+        let (local, domain) = (&text[..at], &text[at + 1..]);
+        let quoted = local.len() >= 2 && local.starts_with('"') && local.ends_with('"');
+        let bad = |c: char| c.is_control() || matches!(c, '<' | '>' | '\u{2028}' | '\u{2029}');
+        let bad_local = |c: char| bad(c) || (!quoted && matches!(c, ' ' | '"' | ',' | ';'));
+        let bad_domain =
+            |c: char| bad(c) || c.is_whitespace() || matches!(c, '@' | '"' | ',' | ';');
+        if local.is_empty() || domain.is_empty() || text.len() > 320 {
+            return None;
+        }
+        if local.contains(bad_local) || domain.contains(bad_domain) {
+            return None;
+        }
+        Some(Self {
+            text: format!("{local}@{}", domain.to_lowercase()),
+            at,
+        })
+    }
+
+    /// The part before the last `@`, quotes included.
+    pub fn local(&self) -> &str {
+        &self.text[..self.at]
+    }
+
+    /// The part after the last `@`, in lower case.
+    pub fn domain(&self) -> &str {
+        &self.text[self.at + 1..]
+    }
+
+    /// The whole address.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The form under which addresses are compared: all in lower case. RFC 5321 section 2.4 leaves the
+    /// case of local parts to their host; no customer means two people by `Tanaka` and `tanaka`.
+    pub fn key(&self) -> String {
+        self.text.to_lowercase()
+    }
+
+    /// Shortened for logs: `t…@customer.example`.
+    pub fn shortened(&self) -> String {
+        let first: String = self.local().chars().take(1).collect();
+        format!("{first}…@{}", self.domain())
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// What SMTP carried outside the message (RFC 5321 section 2.3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The reverse-path; `None` is the null reverse-path `<>`.
+    pub reverse_path: Option<Address>,
+    /// The forward-paths accepted at RCPT, in order.
+    pub recipients: Vec<Address>,
+}
+
+/// A message as it arrived at the end of DATA. It may contain a password: never stored, never logged.
+pub struct ReceivedMessage {
+    /// The envelope.
+    pub envelope: Envelope,
+    /// Header and body, dots unstuffed, lines ending in CRLF; wiped when dropped.
+    pub raw: zeroize::Zeroizing<Vec<u8>>,
+    /// Address of the client.
+    pub peer: IpAddr,
+    /// When the last byte arrived.
+    pub received_at: Timestamp,
+}
+
+/// How far a mail's claim to come from its sender is believed.
+///
+/// Until verification is configured every sender counts as [`TrustTier::Unverified`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustTier {
+    /// Nothing was published, or nothing was checked ("B").
+    Unverified,
+}
+
+/// How the sender of a submission was proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The password in the body matched, besides the address.
+    Password,
+    /// The address belongs to the account, which asks for nothing more.
+    SenderAddress,
+}
+
+impl Proof {
+    /// The word kept in storage and shown in the history.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::SenderAddress => "sender-address",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carrier_addresses_that_break_the_rules_are_addresses() {
+        for text in [
+            "a..b.@docomo.ne.jp",
+            ".abc@ezweb.ne.jp",
+            "\"a b\"@Example.COM",
+        ] {
+            assert!(Address::parse(text).is_some(), "{text}");
+        }
+        assert_eq!(
+            Address::parse("Tanaka@Customer.Example").unwrap().as_str(),
+            "Tanaka@customer.example"
+        );
+    }
+
+    #[test]
+    fn text_that_could_break_a_header_is_no_address() {
+        for text in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a\r\nBcc: x@b",
+            "a b@c",
+            "a@b c",
+            "<a@b>",
+            "a@b,c@d",
+            "a\u{2028}@b",
+        ] {
+            assert!(Address::parse(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_shortened_for_logs() {
+        let address = Address::parse("tanaka@customer.example").unwrap();
+        assert_eq!(address.shortened(), "t…@customer.example");
+    }
+}
