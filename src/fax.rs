@@ -4,6 +4,9 @@ mod number;
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 pub use number::CountryCode;
 pub use number::FaxNumber;
 pub use number::NumberError;
@@ -166,7 +169,8 @@ pub struct Document {
 }
 
 /// Vertical resolution of the pages; the horizontal one is 204 dots an inch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Resolution {
     /// 196 lines an inch.
     #[default]
@@ -195,7 +199,7 @@ impl Resolution {
 }
 
 /// How the documents of one submission become pages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageOptions {
     /// Vertical resolution.
     pub resolution: Resolution,

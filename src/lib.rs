@@ -6,11 +6,14 @@
 //!
 //! Words everybody uses: [`fax`], [`lock`], [`refusal`], [`secret`], [`smtp`], [`status`], [`time`].
 
+pub mod account;
 pub mod config;
 pub mod fax;
 pub mod lock;
+pub mod record;
 pub mod refusal;
 pub mod secret;
 pub mod smtp;
 pub mod status;
+pub mod storage;
 pub mod time;

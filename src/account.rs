@@ -1,0 +1,3 @@
+//! tmp
+pub mod credential;
+pub mod lockout;

@@ -1,0 +1,339 @@
+//! Keeps the lock in storage: reads it, counts a wrong password, locks and unlocks.
+//!
+//! What counts and what locks is decided in [`crate::lock`]; here it becomes one transaction, which
+//! every door shares (rows C3, I12).
+
+use std::path::Path;
+
+use crate::account::credential::keyed;
+use crate::config::Account;
+use crate::lock::LockRule;
+use crate::lock::Strikes;
+use crate::record::Log;
+use crate::storage::Ids;
+use crate::storage::StorageError;
+use crate::storage::Transaction;
+use crate::storage::accounts;
+use crate::storage::blobs;
+use crate::storage::outbox;
+use crate::storage::outbox::Kind;
+use crate::storage::outbox::MailRow;
+use crate::time::Timestamp;
+
+/// A mail is counted once within this time, however often it is retried (promise P4).
+pub const COUNTED_ONCE_MS: i64 = 24 * 3_600_000;
+
+/// The secret that names counted mails; made at first start, kept outside the database.
+#[derive(Clone)]
+pub struct InstallationKey([u8; 32]);
+
+impl InstallationKey {
+    /// Reads the key in `data_dir`, or makes it.
+    ///
+    /// # Errors
+    /// What the system says; a key of another length is an error too.
+    pub fn load_or_create(data_dir: &Path) -> std::io::Result<Self> {
+        use std::io::Write;
+        use std::os::unix::fs::OpenOptionsExt;
+        let path = data_dir.join("installation.key");
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                let key = <[u8; 32]>::try_from(bytes.as_slice());
+                return key
+                    .map(Self)
+                    .map_err(|_| std::io::Error::other("installation.key is damaged"));
+            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Err(_) => {}
+        }
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(std::io::Error::other)?;
+        let temporary = path.with_extension("tmp");
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(&key)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, &path)?;
+        blobs::sync_folder_of(&path)?;
+        Ok(Self(key))
+    }
+
+    /// The identity of a wrong password: account, its stored hash, and the mail it came in. The hash is
+    /// part of it, so that the same mail is judged afresh once the password was changed.
+    pub fn strike_identity<'a>(
+        &self,
+        account: &'a Account,
+        mail: impl IntoIterator<Item = &'a [u8]>,
+    ) -> [u8; 32] {
+        let stored = account.password.as_deref().unwrap_or_default();
+        let about = [account.id.as_bytes(), stored.as_bytes()];
+        keyed(&self.0, about.into_iter().chain(mail))
+    }
+}
+
+/// What counting a wrong password came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// This mail had been counted before.
+    Before,
+    /// The account was locked already; nothing changed.
+    WhileLocked,
+    /// It was counted.
+    Now,
+    /// It was counted, and it locked the account.
+    Locks,
+}
+
+/// A wrong password, as it is counted.
+#[derive(Clone, Debug)]
+pub struct Strike {
+    /// The account's id.
+    pub account: String,
+    /// Where its notices go.
+    pub email: Option<String>,
+    /// The rule in force.
+    pub rule: LockRule,
+    /// Names the mail; see [`InstallationKey::strike_identity`].
+    pub identity: [u8; 32],
+    /// The door, such as `smtp`.
+    pub door: &'static str,
+    /// The client's address, for the notice.
+    pub peer: String,
+    /// Host name in Message-IDs.
+    pub host: String,
+    /// When the password came.
+    pub now: Timestamp,
+}
+
+/// Whether this mail has been counted within the last day.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn is_counted(
+    tx: &mut dyn Transaction,
+    identity: &[u8; 32],
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    accounts::is_counted(tx, identity, day_before(now))
+}
+
+/// Counts a wrong password; the one that locks writes the lock notice along with it.
+///
+/// # Errors
+/// [`StorageError`]; then nothing was counted and the door must refuse for now (promise P6).
+pub fn count(
+    tx: &mut dyn Transaction,
+    ids: &Ids,
+    strike: &Strike,
+) -> Result<Counted, StorageError> {
+    let now = strike.now;
+    if accounts::is_counted(tx, &strike.identity, day_before(now))? {
+        return Ok(Counted::Before);
+    }
+    let before = accounts::strikes(tx, &strike.account)?;
+    if before.is_locked(now) {
+        return Ok(Counted::WhileLocked);
+    }
+    let after = before.after_wrong_password(&strike.rule, now);
+    accounts::set_strikes(tx, &strike.account, &after)?;
+    accounts::count_identity(tx, &strike.identity, &strike.account, now, day_before(now))?;
+    let mut log = Log::new(tx, ids, now);
+    log.struck(&strike.account, strike.door, after.count)?;
+    let Some(until) = after.locked_until else {
+        return Ok(Counted::Now);
+    };
+    log.locked(&strike.account, strike.door, until)?;
+    add_notice(tx, ids, strike, until)?;
+    metrics::counter!("faxgate_account_locks_total", "door" => strike.door).increment(1);
+    Ok(Counted::Locks)
+}
+
+/// A right password: earlier wrong ones are forgotten.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn forgive(tx: &mut dyn Transaction, account: &str) -> Result<(), StorageError> {
+    accounts::clear_strikes(tx, account)
+}
+
+/// Locks an account by hand, as if the last strike had come now. No notice is sent.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn lock(
+    tx: &mut dyn Transaction,
+    ids: &Ids,
+    account: &str,
+    rule: &LockRule,
+    now: Timestamp,
+) -> Result<Timestamp, StorageError> {
+    let until = now.plus(rule.lasts);
+    let strikes = Strikes {
+        count: rule.strikes,
+        first_at: now,
+        locked_until: Some(until),
+    };
+    accounts::set_strikes(tx, account, &strikes)?;
+    Log::new(tx, ids, now).locked(account, "command", until)?;
+    Ok(until)
+}
+
+/// Unlocks an account by hand; what was held for it goes out at once.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn unlock(
+    tx: &mut dyn Transaction,
+    ids: &Ids,
+    account: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<usize, StorageError> {
+    accounts::clear_strikes(tx, account)?;
+    Log::new(tx, ids, now).unlocked(account, reason)?;
+    outbox::release(tx, account, now)
+}
+
+fn add_notice(
+    tx: &mut dyn Transaction,
+    ids: &Ids,
+    strike: &Strike,
+    until: Timestamp,
+) -> Result<(), StorageError> {
+    let Some(email) = &strike.email else {
+        return Ok(());
+    };
+    let id = ids.next(strike.now);
+    let payload = serde_json::json!({
+        "door": strike.door,
+        "peer": strike.peer,
+        "strikes": strike.rule.strikes,
+        "until": until.as_ms(),
+    });
+    outbox::add(
+        tx,
+        &MailRow {
+            id,
+            kind: Kind::Lock,
+            dedup: format!("lock:{}:{id}", strike.account),
+            account: strike.account.clone(),
+            subject_id: id,
+            recipient: email.clone(),
+            payload: payload.to_string(),
+            message_id: format!("<lock.{id}@{}>", strike.host),
+            gated: false,
+            attempts: 0,
+            created_at: strike.now,
+        },
+    )
+}
+
+fn day_before(now: Timestamp) -> Timestamp {
+    Timestamp::from_ms(now.as_ms().saturating_sub(COUNTED_ONCE_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::storage::tests::scratch;
+
+    fn strike(identity: u8, now: i64) -> Strike {
+        let hour = Duration::from_secs(3600);
+        Strike {
+            account: "tanaka".into(),
+            email: Some("tanaka@customer.example".into()),
+            rule: LockRule {
+                strikes: 3,
+                within: hour,
+                lasts: hour,
+            },
+            identity: [identity; 32],
+            door: "mail",
+            peer: "192.0.2.1".into(),
+            host: "fax.example".into(),
+            now: Timestamp::from_ms(now),
+        }
+    }
+
+    #[tokio::test]
+    async fn c3_three_different_mails_lock_and_send_one_notice() {
+        let (_dir, store) = scratch();
+        let mut seen = Vec::new();
+        for (identity, now) in [(1, 1_000), (1, 2_000), (2, 3_000), (3, 4_000), (4, 5_000)] {
+            let (ids, strike) = (Ids::new().unwrap(), strike(identity, now));
+            seen.push(
+                store
+                    .write(move |tx| count(tx, &ids, &strike))
+                    .await
+                    .unwrap(),
+            );
+        }
+        let expected = [
+            Counted::Now,
+            Counted::Before,
+            Counted::Now,
+            Counted::Locks,
+            Counted::WhileLocked,
+        ];
+        assert_eq!(seen, expected);
+        let now = Timestamp::from_ms(10_000);
+        let mails = store
+            .write(move |tx| outbox::claim(tx, now, now, 10))
+            .await
+            .unwrap();
+        assert_eq!(mails.len(), 1);
+        assert_eq!(mails[0].kind, Kind::Lock);
+    }
+
+    #[tokio::test]
+    async fn parallel_strikes_lock_exactly_once() {
+        let (_dir, store) = scratch();
+        let store = std::sync::Arc::new(store);
+        let tasks = (0..50).map(|n| {
+            let store = std::sync::Arc::clone(&store);
+            tokio::spawn(async move {
+                let (ids, strike) = (Ids::new().unwrap(), strike(n, 1_000));
+                store
+                    .write(move |tx| count(tx, &ids, &strike))
+                    .await
+                    .unwrap()
+            })
+        });
+        let mut results = Vec::new();
+        for task in tasks.collect::<Vec<_>>() {
+            results.push(task.await.unwrap());
+        }
+        let of = |what| results.iter().filter(|r| **r == what).count();
+        assert_eq!(
+            (
+                of(Counted::Now),
+                of(Counted::Locks),
+                of(Counted::WhileLocked)
+            ),
+            (2, 1, 47)
+        );
+    }
+
+    #[test]
+    fn the_installation_key_is_made_once_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let first = InstallationKey::load_or_create(dir.path()).unwrap();
+        let second = InstallationKey::load_or_create(dir.path()).unwrap();
+        assert_eq!(first.0, second.0);
+        let mode = std::fs::metadata(dir.path().join("installation.key"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::write(dir.path().join("installation.key"), b"short").unwrap();
+        assert!(InstallationKey::load_or_create(dir.path()).is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! The command line: one file for each subcommand, exit codes of sysexits.
+
+mod account;
+mod check_config;
+mod demo;
+mod explain;
+mod hash_password;
+mod job;
+mod output;
+mod received;
+mod serve;
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use clap::Parser;
+use clap::Subcommand;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Loaded;
+
+/// A fax and e-mail gateway: mail in, fax out, result mailed, one lock over every door.
+#[derive(Parser)]
+#[command(name = "faxgate", version, about, disable_help_subcommand = true)]
+struct Command {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value = "config/faxgate.toml")]
+    config: PathBuf,
+    /// Print listings as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    subcommand: Sub,
+}
+
+#[derive(Subcommand)]
+enum Sub {
+    /// Show, lock and unlock accounts.
+    #[command(subcommand)]
+    Account(account::Sub),
+    /// Check all configuration files and report every mistake.
+    CheckConfig,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Run a gateway in a scratch folder and show what it does.
+    Demo(demo::Options),
+    /// Say what would happen to a mail and why, without doing it.
+    Explain(explain::Options),
+    /// Hash a password for `accounts.toml`; reads one line or prompts twice.
+    HashPassword(hash_password::Options),
+    /// Show, cancel and resend jobs.
+    #[command(subcommand)]
+    Job(job::Sub),
+    /// Print the manual page.
+    Man,
+    /// Show received faxes, or put one in.
+    #[command(subcommand)]
+    Received(received::Sub),
+    /// Run the gateway.
+    Serve,
+}
+
+/// How a command ends (sysexits.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 64: the command was used wrongly.
+    Usage = 64,
+    /// 65: the input is wrong.
+    Input = 65,
+    /// 66: a file cannot be read.
+    NoInput = 66,
+    /// 67: there is no such account, job or number.
+    Unknown = 67,
+    /// 69: a service is unavailable.
+    Unavailable = 69,
+    /// 70: trouble of ours.
+    Software = 70,
+    /// 78: the configuration is wrong.
+    Config = 78,
+}
+
+/// A failed command: what to say, and how to end.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    text: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, text: impl ToString) -> Self {
+        Self {
+            exit,
+            text: text.to_string(),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Exit::Software, format!("{error:#}"))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Software, error)
+    }
+}
+
+impl From<crate::storage::StorageError> for Failure {
+    fn from(error: crate::storage::StorageError) -> Self {
+        Self::new(Exit::Unavailable, error)
+    }
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let command = match Command::try_parse() {
+        Ok(command) => command,
+        Err(error) => {
+            // A broken pipe is the only way this can fail, and then nobody reads it.
+            let _ = error.print();
+            let asked = !error.use_stderr();
+            return ExitCode::from(if asked { 0 } else { Exit::Usage as u8 });
+        }
+    };
+    match dispatch(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure.text);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<(), Failure> {
+    let Command {
+        config,
+        json,
+        subcommand,
+    } = command;
+    start_logging(&subcommand);
+    match subcommand {
+        Sub::Account(sub) => account::run(&sub, &config, json),
+        Sub::CheckConfig => check_config::run(&config, json),
+        Sub::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Command::command(), "faxgate", &mut out);
+            output::bytes(&out)
+        }
+        Sub::Demo(options) => demo::run(&options),
+        Sub::Explain(options) => explain::run(&options, &config, json),
+        Sub::HashPassword(options) => hash_password::run(&options),
+        Sub::Job(sub) => job::run(&sub, &config, json),
+        Sub::Man => {
+            let mut out = Vec::new();
+            clap_mangen::Man::new(Command::command()).render(&mut out)?;
+            output::bytes(&out)
+        }
+        Sub::Received(sub) => received::run(&sub, &config, json),
+        Sub::Serve => serve::run(&config),
+    }
+}
+
+/// Logs are JSON lines on standard error; `RUST_LOG` says how much. The demonstration and the
+/// administrative commands speak for themselves and log warnings only.
+fn start_logging(subcommand: &Sub) {
+    let usual = match subcommand {
+        Sub::Serve => "info",
+        Sub::Account(_)
+        | Sub::CheckConfig
+        | Sub::Completions { .. }
+        | Sub::Demo(_)
+        | Sub::Explain(_)
+        | Sub::HashPassword(_)
+        | Sub::Job(_)
+        | Sub::Man
+        | Sub::Received(_) => "error",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match subcommand {
+        Sub::Serve => log.json().flatten_event(true).init(),
+        Sub::Account(_)
+        | Sub::CheckConfig
+        | Sub::Completions { .. }
+        | Sub::Demo(_)
+        | Sub::Explain(_)
+        | Sub::HashPassword(_)
+        | Sub::Job(_)
+        | Sub::Man
+        | Sub::Received(_) => log.with_ansi(std::io::stderr().is_terminal()).init(),
+    }
+}
+
+/// Reads all configuration files.
+fn load(config: &Path) -> Result<Loaded, Failure> {
+    crate::config::load(config).map_err(|mistakes| Failure::new(Exit::Config, mistakes))
+}
+
+/// Runs `work` on an event loop of this command.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Command::command().debug_assert();
+    }
+
+    #[test]
+    fn the_configuration_file_is_taken_before_and_after_every_subcommand() {
+        for line in [
+            ["faxgate", "--config", "a.toml", "account", "list"],
+            ["faxgate", "account", "--config", "a.toml", "list"],
+            ["faxgate", "account", "list", "--config", "a.toml"],
+        ] {
+            let command = Command::try_parse_from(line).unwrap();
+            assert_eq!(command.config, PathBuf::from("a.toml"));
+        }
+    }
+}

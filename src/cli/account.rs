@@ -1,0 +1,140 @@
+//! `faxgate account`: accounts and their locks. Works while the gateway serves.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use serde_json::json;
+
+use crate::account::lockout;
+use crate::cli::Exit;
+use crate::cli::Failure;
+use crate::cli::block_on;
+use crate::cli::load;
+use crate::cli::output;
+use crate::config::Account;
+use crate::config::Loaded;
+use crate::config::SenderPattern;
+use crate::lock::Strikes;
+use crate::serve::open_store;
+use crate::storage::accounts;
+use crate::storage::events;
+use crate::storage::events::About;
+use crate::storage::events::EventRow;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::time::Timestamp;
+
+/// Subcommands of `account`.
+#[derive(clap::Subcommand)]
+pub(crate) enum Sub {
+    /// All accounts.
+    List,
+    /// One account: settings, lock, what happened to it.
+    Show {
+        /// The account's id.
+        id: String,
+    },
+    /// Lock an account as three wrong passwords would.
+    Lock {
+        /// The account's id.
+        id: String,
+    },
+    /// Unlock an account; what was held for it goes out at once.
+    Unlock {
+        /// The account's id.
+        id: String,
+        /// Why, for the history.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Runs a subcommand.
+pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
+    let loaded = load(config)?;
+    let store = open_store(&loaded.config)?;
+    let now = SystemClock.now();
+    match sub {
+        Sub::List => {
+            let strikes = store.read_here(accounts::all_strikes)?;
+            let rows = loaded.accounts.accounts.accounts.iter().map(|account| {
+                let strikes = strikes.iter().find(|(id, _)| *id == account.id);
+                summary(account, strikes.map(|(_, strikes)| *strikes).unwrap_or_default(), now)
+            });
+            let columns = ["id", "profile", "locked", "locked_until", "email"];
+            output::table(&rows.collect::<Vec<_>>(), &columns, json)
+        }
+        Sub::Show { id } => {
+            let account = find(&loaded, id)?;
+            let (strikes, events) = store.read_here(|tx| {
+                let strikes = accounts::strikes(tx, id)?;
+                Ok((strikes, events::list(tx, id, About::Account)?))
+            })?;
+            output::object(&detail(&account, strikes, &events, now), json)
+        }
+        Sub::Lock { id } => {
+            let account = find(&loaded, id)?;
+            let rule = loaded.config.lock.over(&account.profile.lock);
+            let (writer, id) = (store.clone(), id.clone());
+            let until = block_on(async move {
+                let ids = writer.clone();
+                let locked = writer.write(move |tx| lockout::lock(tx, ids.ids(), &id, &rule, now));
+                Ok(locked.await?)
+            })?;
+            output::line(&format!("locked until {}", until.rfc3339()))
+        }
+        Sub::Unlock { id, reason } => {
+            find(&loaded, id)?;
+            if reason.trim().is_empty() {
+                return Err(Failure::new(Exit::Usage, "--reason must say something"));
+            }
+            let (writer, id, reason) = (store.clone(), id.clone(), reason.clone());
+            let released = block_on(async move {
+                let ids = writer.clone();
+                let released =
+                    writer.write(move |tx| lockout::unlock(tx, ids.ids(), &id, &reason, now));
+                Ok(released.await?)
+            })?;
+            output::line(&format!("unlocked; {released} held mails go out now"))
+        }
+    }
+}
+
+fn find(loaded: &Loaded, id: &str) -> Result<Arc<Account>, Failure> {
+    let found = loaded.accounts.accounts.accounts.iter().find(|account| account.id == id);
+    found.cloned().ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{id}`")))
+}
+
+fn summary(account: &Account, strikes: Strikes, now: Timestamp) -> Json {
+    let locked = strikes.is_locked(now);
+    json!({
+        "id": account.id,
+        "login_id": account.login_id,
+        "email": account.email.as_ref().map(ToString::to_string),
+        "profile": account.profile.name,
+        "locked": locked,
+        "locked_until": strikes.locked_until.filter(|_| locked).map(Timestamp::rfc3339),
+        "strikes": strikes.count,
+    })
+}
+
+fn detail(account: &Account, strikes: Strikes, events: &[EventRow], now: Timestamp) -> Json {
+    let mut shown = summary(account, strikes, now);
+    let texts = |items: &[crate::smtp::Address]| {
+        items.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let senders = account.senders.iter().map(|sender| match sender {
+        SenderPattern::Exact(address) => address.to_string(),
+        SenderPattern::Domain(domain) => format!("*@{domain}"),
+    });
+    shown["senders"] = json!(senders.collect::<Vec<_>>());
+    shown["password_in_body"] = json!(account.password_in_body);
+    shown["station_id"] = json!(account.station_id.as_ref().map(ToString::to_string));
+    shown["numbers"] = json!(account.numbers.iter().map(|n| n.canonical()).collect::<Vec<_>>());
+    shown["forward_to"] = json!(texts(&account.forward_to));
+    let lists = account.lists.iter().map(|list| json!({ "name": list.name, "members": list.members.len() }));
+    shown["lists"] = json!(lists.collect::<Vec<_>>());
+    shown["events"] = json!(events.iter().map(output::event).collect::<Vec<_>>());
+    shown
+}

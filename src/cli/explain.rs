@@ -1,0 +1,235 @@
+//! `faxgate explain`: what would happen to a mail, and why, without doing it.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+use serde_json::json;
+
+use crate::account::credential::Check;
+use crate::account::credential::Credentials;
+use crate::account::directory::Directory;
+use crate::cli::Exit;
+use crate::cli::Failure;
+use crate::cli::block_on;
+use crate::cli::load;
+use crate::cli::output;
+use crate::config::Account;
+use crate::config::Config;
+use crate::config::Loaded;
+use crate::fax::Document;
+use crate::fax::PageOptions;
+use crate::lock::Strikes;
+use crate::render::Renderer;
+use crate::serve::open_store;
+use crate::smtp::Address;
+use crate::smtp::Envelope;
+use crate::smtp::ReceivedMessage;
+use crate::storage::accounts;
+use crate::submission;
+use crate::submission::PasswordFound;
+use crate::submission::Recipient;
+use crate::submission::Submission;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::time::Timestamp;
+
+/// Options of `explain`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The mail.
+    file: PathBuf,
+    /// The reverse-path; `<>` is the null one.
+    #[arg(long, value_name = "REVERSE-PATH")]
+    from: String,
+    /// The recipients.
+    #[arg(long, value_name = "RCPT", num_args = 1.., required = true)]
+    to: Vec<String>,
+}
+
+/// Prints the verdict and what led to it.
+pub(crate) fn run(options: &Options, config: &Path, json: bool) -> Result<(), Failure> {
+    let loaded = load(config)?;
+    let now = SystemClock.now();
+    let message = message(options, now)?;
+    let value = block_on(explain(&loaded, options, &message, now))?;
+    output::object(&value, json)
+}
+
+fn message(options: &Options, now: Timestamp) -> Result<ReceivedMessage, Failure> {
+    let failed = |e| Failure::new(Exit::NoInput, format!("{}: {e}", options.file.display()));
+    let text = std::fs::read(&options.file).map_err(failed)?;
+    let bare = options.from.trim_start_matches('<').trim_end_matches('>');
+    let reverse_path = match bare {
+        "" => None,
+        address => Some(address_of(address)?),
+    };
+    let recipients = options.to.iter().map(|to| address_of(to.trim_matches(['<', '>'])));
+    Ok(ReceivedMessage {
+        envelope: Envelope {
+            reverse_path,
+            recipients: recipients.collect::<Result<_, _>>()?,
+        },
+        raw: with_crlf(&text).into(),
+        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        received_at: now,
+    })
+}
+
+fn address_of(text: &str) -> Result<Address, Failure> {
+    Address::parse(text).ok_or_else(|| Failure::new(Exit::Usage, format!("`{text}` is no address")))
+}
+
+/// Files on disk often end their lines with LF alone; on the wire they end with CRLF.
+fn with_crlf(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 40);
+    for line in text.split_inclusive(|b| *b == b'\n') {
+        match line.strip_suffix(b"\n") {
+            Some(line) => {
+                out.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+                out.extend_from_slice(b"\r\n");
+            }
+            None => out.extend_from_slice(line),
+        }
+    }
+    out
+}
+
+async fn explain(
+    loaded: &Loaded,
+    options: &Options,
+    message: &ReceivedMessage,
+    now: Timestamp,
+) -> Result<Json, Failure> {
+    let config = &loaded.config;
+    let mut recipients = Vec::new();
+    for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
+        match submission::recipient(address, &config.gateway) {
+            Ok(recipient) => recipients.push(recipient),
+            Err(error) => return Ok(refused(&format!("{typed}: {error}"))),
+        }
+    }
+    let rules = submission::Rules {
+        password: &config.password,
+        limits: &config.smtp,
+        zone: &config.gateway.time_zone,
+        now,
+    };
+    let submission = match submission::parse(message, &rules) {
+        Ok(submission) => submission,
+        Err(refusal) => return Ok(refused(&format!("{refusal:?}"))),
+    };
+    let directory = Directory::new(&loaded.accounts.accounts);
+    let from = submission.from.as_ref();
+    let by_path = directory.by_sender(&submission.reverse_path);
+    let Some(account) = by_path.or_else(|| from.and_then(|from| directory.by_sender(from))) else {
+        return Ok(refused("no account has this sender"));
+    };
+    let store = open_store(config)?;
+    let strikes = store.read_here(|tx| accounts::strikes(tx, &account.id))?;
+    let mut value = json!({
+        "account": account.id,
+        "selected_by": if by_path.is_some() { "reverse-path" } else { "From" },
+        "reference": submission.reference,
+        "locked": strikes.is_locked(now),
+        "locked_until": strikes.locked_until.filter(|until| now < *until).map(Timestamp::rfc3339),
+    });
+    value["password"] = json!(password(account, &submission, now).await);
+    value["verdict"] = json!(verdict(account, &submission, &recipients, strikes, now).await);
+    let destinations = recipients.iter().map(|recipient| destination(account, recipient, config));
+    value["destinations"] = Json::Array(destinations.collect());
+    add_documents(&mut value, config, &submission).await?;
+    Ok(value)
+}
+
+fn refused(why: &str) -> Json {
+    json!({ "verdict": "refused", "why": why })
+}
+
+async fn password(account: &Account, submission: &Submission, now: Timestamp) -> &'static str {
+    match (&submission.password, account.password_in_body) {
+        (PasswordFound::None, false) => "not found, not asked for",
+        (PasswordFound::None, true) => "not found, but asked for",
+        (PasswordFound::Contradicting, _) => "found several that differ",
+        (PasswordFound::One(_), false) => "found and removed, not asked for",
+        (PasswordFound::One(password), true) => {
+            let checker = Credentials::new([0; 32], 1, std::time::Duration::from_secs(60));
+            match checker.check(account, password, now).await {
+                Check::Right => "found, right",
+                Check::Wrong => "found, wrong",
+                Check::Busy => "found, not checked",
+            }
+        }
+    }
+}
+
+async fn verdict(
+    account: &Account,
+    submission: &Submission,
+    recipients: &[Recipient],
+    strikes: Strikes,
+    now: Timestamp,
+) -> &'static str {
+    let locked = strikes.is_locked(now);
+    let has_list = recipients.iter().any(|recipient| matches!(recipient, Recipient::List(_)));
+    match (locked, account.password_in_body) {
+        (true, _) if has_list => "accepted; its lists end with 6002 because the account is locked",
+        (true, true) => "refused: the account is locked",
+        (true, false) => "accepted: the lock does not stop mails without a password",
+        (false, false) => "accepted by its sender address",
+        (false, true) => match password(account, submission, now).await {
+            "found, right" => "accepted with its password",
+            "found, wrong" => "refused, and counted as a wrong password",
+            _ => "refused; not counted",
+        },
+    }
+}
+
+fn destination(account: &Account, recipient: &Recipient, config: &Config) -> Json {
+    match recipient {
+        Recipient::Fax(destination) => json!({
+            "to": destination.canonical(),
+            "allowed": crate::admit::is_allowed(destination, &config.destinations),
+        }),
+        Recipient::List(name) => match account.list(name) {
+            Some(list) => json!({ "list": list.name, "members": list.members.len() }),
+            None => json!({ "list": name, "members": Json::Null, "why": "the account has no such list" }),
+        },
+    }
+}
+
+async fn add_documents(
+    value: &mut Json,
+    config: &Config,
+    submission: &Submission,
+) -> Result<(), Failure> {
+    let documents = match submission.documents(config.render.body_with_attachments) {
+        Ok(documents) => documents,
+        Err(refusal) => {
+            value["verdict"] = json!("refused");
+            value["why"] = json!(format!("{refusal:?}"));
+            return Ok(());
+        }
+    };
+    let shown = |document: &Document| {
+        json!({
+            "name": document.name.clone().unwrap_or_else(|| "(body)".to_owned()),
+            "kind": document.kind.as_str(),
+            "bytes": document.bytes.len(),
+        })
+    };
+    value["documents"] = Json::Array(documents.iter().map(shown).collect());
+    let options = PageOptions {
+        resolution: submission.options.resolution.unwrap_or(config.render.resolution),
+        font_size: submission.options.font_size,
+        ..PageOptions::default()
+    };
+    let renderer = Renderer::new(std::env::current_exe()?, &config.render);
+    match renderer.pages(&documents, &options).await {
+        Ok(fax) => value["pages"] = json!(fax.pages),
+        Err(error) => value["pages_error"] = json!(error.to_string()),
+    }
+    Ok(())
+}

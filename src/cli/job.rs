@@ -1,0 +1,194 @@
+//! `faxgate job`: what became of faxes. Works while the gateway serves.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use serde_json::json;
+
+use crate::account::directory::Directory;
+use crate::cli::Exit;
+use crate::cli::Failure;
+use crate::cli::block_on;
+use crate::cli::load;
+use crate::cli::output;
+use crate::config::Loaded;
+use crate::queue::report::Desk;
+use crate::queue::report::Telling;
+use crate::record::Log;
+use crate::record::Subject;
+use crate::serve::open_store;
+use crate::storage::Store;
+use crate::storage::events;
+use crate::storage::events::About;
+use crate::storage::jobs;
+use crate::storage::jobs::AttemptRow;
+use crate::storage::jobs::JobRow;
+use crate::storage::outbox;
+use crate::storage::outbox::Kind;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::time::Timestamp;
+
+/// Subcommands of `job`.
+#[derive(clap::Subcommand)]
+pub(crate) enum Sub {
+    /// The newest jobs.
+    List {
+        /// Of this account only.
+        #[arg(long)]
+        account: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        /// Only jobs older than this one.
+        #[arg(long)]
+        before: Option<i64>,
+    },
+    /// One job: its timeline, calls and mails.
+    Show {
+        /// The job.
+        id: i64,
+    },
+    /// Cancel a job that is not settled.
+    Cancel {
+        /// The job.
+        id: i64,
+    },
+    /// Send a settled job's documents to its destination again.
+    Resend {
+        /// The job.
+        id: i64,
+    },
+}
+
+/// Runs a subcommand.
+pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
+    let loaded = load(config)?;
+    let store = open_store(&loaded.config)?;
+    match sub {
+        Sub::List {
+            account,
+            limit,
+            before,
+        } => {
+            let rows = store.read_here(|tx| jobs::jobs(tx, account.as_deref(), *before, *limit))?;
+            let rows: Vec<_> = rows.iter().map(shown).collect();
+            let columns = ["id", "account", "destination", "state", "status", "text", "submitted"];
+            output::table(&rows, &columns, json)
+        }
+        Sub::Show { id } => show(&store, *id, json),
+        Sub::Cancel { id } => cancel(&store, &loaded, *id),
+        Sub::Resend { id } => resend(&store, &loaded, *id),
+    }
+}
+
+fn show(store: &Store, id: i64, json: bool) -> Result<(), Failure> {
+    let found = store.read_here(|tx| {
+        let Some(job) = jobs::job(tx, id)? else {
+            return Ok(None);
+        };
+        let about = About::Job {
+            job: id,
+            batch: job.batch,
+        };
+        let events = events::list(tx, &job.account, about)?;
+        let mails = outbox::about(tx, Kind::Result, job.batch)?;
+        Ok(Some((jobs::attempts(tx, id)?, events, mails, job)))
+    })?;
+    let (attempts, events, mails, job) = found.ok_or_else(|| unknown(id))?;
+    let mut value = shown(&job);
+    value["attempts"] = json!(attempts.iter().map(attempt).collect::<Vec<_>>());
+    value["mails"] = json!(mails.iter().map(output::mail).collect::<Vec<_>>());
+    value["timeline"] = json!(events.iter().map(output::event).collect::<Vec<_>>());
+    output::object(&value, json)
+}
+
+fn cancel(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
+    let job = store.read_here(|tx| jobs::job(tx, id))?.ok_or_else(|| unknown(id))?;
+    let directory = Directory::new(&loaded.accounts.accounts);
+    let account = directory.by_id(&job.account).map(Arc::clone);
+    let (writer, host, now) =
+        (store.clone(), loaded.config.gateway.name.clone(), SystemClock.now());
+    let cancelled = block_on(async move {
+        let ids = writer.clone();
+        let written = writer.write(move |tx| {
+            let Some(last) = jobs::cancel(tx, id, now)? else {
+                return Ok(false);
+            };
+            let about = Subject::job(&job.account, job.batch, job.id);
+            Log::new(tx, ids.ids(), now).cancelled(about)?;
+            if last {
+                let desk = Desk {
+                    ids: ids.ids(),
+                    host: &host,
+                    now,
+                };
+                desk.batch_if_settled(tx, job.batch, account.as_deref(), Telling::AsTheAccountSays)?;
+            }
+            Ok(true)
+        });
+        Ok(written.await?)
+    })?;
+    match cancelled {
+        true => output::line(&format!("job {id} is cancelled, or will not be called again")),
+        false => Err(Failure::new(Exit::Input, format!("job {id} is settled"))),
+    }
+}
+
+fn resend(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
+    let job = store.read_here(|tx| jobs::job(tx, id))?.ok_or_else(|| unknown(id))?;
+    if !job.state.is_final() {
+        return Err(Failure::new(Exit::Input, format!("job {id} is not settled yet")));
+    }
+    let directory = Directory::new(&loaded.accounts.accounts);
+    let account = directory.by_id(&job.account).map(Arc::clone);
+    let account = account.ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{}`", job.account)))?;
+    let writer = store.clone();
+    let per_account = account.max_calls.unwrap_or(loaded.config.queue.per_account);
+    let again = block_on(async move {
+        let again = crate::queue::resend(&writer, &job, per_account, SystemClock.now()).await;
+        Ok(again?)
+    })?;
+    match again {
+        Some(again) => output::line(&format!("job {again}")),
+        None => Err(Failure::new(Exit::Input, format!("the documents of job {id} are no longer kept, or it names a list"))),
+    }
+}
+
+fn unknown(id: i64) -> Failure {
+    Failure::new(Exit::Unknown, format!("no job {id}"))
+}
+
+fn shown(job: &JobRow) -> Json {
+    json!({
+        "id": job.id.to_string(),
+        "batch": job.batch.to_string(),
+        "account": job.account,
+        "destination": job.destination,
+        "contact": job.contact,
+        "state": job.state.as_str(),
+        "status": job.status.0,
+        "text": job.status.text_en(),
+        "reason": job.reason,
+        "reference": job.reference,
+        "attempt_count": job.attempts,
+        "pages_sent": job.pages_sent,
+        "remote_id": job.remote_id,
+        "duration_s": job.duration_ms / 1000,
+        "submitted": job.created_at.rfc3339(),
+        "due": job.next_at.rfc3339(),
+        "completed": job.settled_at.map(Timestamp::rfc3339),
+    })
+}
+
+fn attempt(attempt: &AttemptRow) -> Json {
+    json!({
+        "attempt": attempt.n,
+        "started": attempt.started_at.rfc3339(),
+        "ended": attempt.ended_at.map(Timestamp::rfc3339),
+        "status": attempt.status.map(|status| status.0),
+        "pages_sent": attempt.pages_sent,
+        "remote_id": attempt.remote_id,
+    })
+}

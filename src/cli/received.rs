@@ -1,0 +1,167 @@
+//! `faxgate received`: faxes that arrived. Works while the gateway serves.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde_json::Value as Json;
+use serde_json::json;
+
+use crate::account::directory::Directory;
+use crate::cli::Exit;
+use crate::cli::Failure;
+use crate::cli::block_on;
+use crate::cli::load;
+use crate::cli::output;
+use crate::config::Loaded;
+use crate::fax::FaxNumber;
+use crate::fax::StationId;
+use crate::receive::ReceiveError;
+use crate::receive::Reception;
+use crate::render;
+use crate::serve::open_store;
+use crate::storage::StorageError;
+use crate::storage::Store;
+use crate::storage::Transaction;
+use crate::storage::accounts;
+use crate::storage::events;
+use crate::storage::events::About;
+use crate::storage::outbox;
+use crate::storage::outbox::Kind;
+use crate::storage::outbox::MailState;
+use crate::storage::received;
+use crate::storage::received::ReceivedRow;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::time::Timestamp;
+use crate::transmit::InboundFax;
+
+/// Subcommands of `received`.
+#[derive(clap::Subcommand)]
+pub(crate) enum Sub {
+    /// The newest received faxes.
+    List {
+        /// Of this account only.
+        #[arg(long)]
+        account: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// One received fax: its timeline and mails.
+    Show {
+        /// The received fax.
+        id: i64,
+    },
+    /// Put a TIFF in as if it had arrived by line; done when it is durable, also when it is held.
+    Inject {
+        /// The number it was sent to.
+        #[arg(long, value_name = "NUMBER")]
+        to: String,
+        /// The identifier of the sender.
+        #[arg(long, value_name = "ID", default_value = "")]
+        from: String,
+        /// The TIFF file.
+        file: PathBuf,
+    },
+}
+
+/// Runs a subcommand.
+pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
+    let loaded = load(config)?;
+    let store = open_store(&loaded.config)?;
+    let now = SystemClock.now();
+    match sub {
+        Sub::List { account, limit } => {
+            let rows = store.read_here(|tx| {
+                let rows = received::list(tx, account.as_deref(), *limit)?;
+                rows.iter().map(|row| shown(tx, row, now)).collect::<Result<Vec<_>, _>>()
+            })?;
+            let columns = ["id", "account", "number", "pages", "state", "reason", "received"];
+            output::table(&rows, &columns, json)
+        }
+        Sub::Show { id } => {
+            let found = store.read_here(|tx| {
+                let Some(row) = received::one(tx, *id)? else {
+                    return Ok(None);
+                };
+                let mut value = shown(tx, &row, now)?;
+                let mails = outbox::about(tx, Kind::Forward, *id)?;
+                let events = events::list(tx, &row.account, About::Received(*id))?;
+                value["mails"] = json!(mails.iter().map(output::mail).collect::<Vec<_>>());
+                value["timeline"] = json!(events.iter().map(output::event).collect::<Vec<_>>());
+                Ok(Some(value))
+            })?;
+            let unknown = || Failure::new(Exit::Unknown, format!("no received fax {id}"));
+            output::object(&found.ok_or_else(unknown)?, json)
+        }
+        Sub::Inject { to, from, file } => inject(&loaded, store, to, from, file),
+    }
+}
+
+fn inject(
+    loaded: &Loaded,
+    store: Store,
+    to: &str,
+    from: &str,
+    file: &Path,
+) -> Result<(), Failure> {
+    let country = &loaded.config.gateway.country;
+    let number = FaxNumber::parse(to, country).map_err(|e| Failure::new(Exit::Input, format!("{to}: {e}")))?;
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let bytes = std::fs::read(file).map_err(|e| Failure::new(Exit::NoInput, named(&e)))?;
+    let fax = render::check_received(&bytes).map_err(|e| Failure::new(Exit::Input, named(&e)))?;
+    let clock = Arc::new(SystemClock);
+    let call = format!("inject:{}", store.ids().next(clock.now()));
+    let reception = Reception {
+        store,
+        accounts: Arc::new(ArcSwap::from_pointee(Directory::new(&loaded.accounts.accounts))),
+        host: loaded.config.gateway.name.clone(),
+        clock,
+        mail: Arc::default(),
+    };
+    let inbound = InboundFax {
+        call,
+        number,
+        remote_id: StationId::from_far_end(from.as_bytes()),
+        fax,
+    };
+    let id = block_on(async move {
+        reception.take(inbound).await.map_err(|error| match error {
+            ReceiveError::UnknownNumber => Failure::new(Exit::Unknown, error),
+            ReceiveError::Storage(error) => error.into(),
+        })
+    })?;
+    output::line(&format!("received {id}"))
+}
+
+fn shown(
+    tx: &mut dyn Transaction,
+    row: &ReceivedRow,
+    now: Timestamp,
+) -> Result<Json, StorageError> {
+    let mails = outbox::about(tx, Kind::Forward, row.id)?;
+    let strikes = accounts::strikes(tx, &row.account)?;
+    let waiting = mails.iter().any(|(_, state, ..)| *state == MailState::Waiting);
+    let failed = mails.iter().any(|(_, state, ..)| *state == MailState::GivenUp);
+    let locked_until = strikes.locked_until.filter(|_| strikes.is_locked(now) && waiting);
+    let (state, reason) = match locked_until {
+        Some(until) => ("held", Some(format!("account locked until {}", until.rfc3339()))),
+        None if waiting => ("waiting", None),
+        None if failed => ("failed", mails.iter().find_map(|(.., error)| error.clone())),
+        None if mails.is_empty() => ("kept", Some("nobody to forward to".to_owned())),
+        None => ("forwarded", None),
+    };
+    Ok(json!({
+        "id": row.id.to_string(),
+        "account": row.account,
+        "number": row.number,
+        "remote_id": row.remote_id,
+        "pages": row.pages,
+        "state": state,
+        "reason": reason,
+        "held_until": locked_until.map(Timestamp::rfc3339),
+        "received": row.received_at.rfc3339(),
+    }))
+}

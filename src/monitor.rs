@@ -1,0 +1,123 @@
+//! The operators' door: `/livez`, `/readyz` and `/metrics`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// What must be well for the gateway to be ready, and what is wrong with it.
+#[derive(Default)]
+pub struct Health {
+    troubles: Mutex<BTreeMap<&'static str, String>>,
+}
+
+impl Health {
+    /// `part` works.
+    pub fn well(&self, part: &'static str) {
+        if let Ok(mut troubles) = self.troubles.lock() {
+            troubles.remove(part);
+        }
+    }
+
+    /// `part` does not work, and why: one line without secrets.
+    pub fn trouble(&self, part: &'static str, why: String) {
+        if let Ok(mut troubles) = self.troubles.lock() {
+            troubles.insert(part, why);
+        }
+    }
+
+    /// The parts that do not work.
+    pub fn troubles(&self) -> BTreeMap<&'static str, String> {
+        self.troubles.lock().map(|troubles| troubles.clone()).unwrap_or_default()
+    }
+}
+
+/// Collects metrics from every module.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Installs the collector of this process; a second call in one process is an error.
+    ///
+    /// # Errors
+    /// A collector is installed already.
+    pub fn install() -> Result<Self, String> {
+        let builder = PrometheusBuilder::new();
+        builder.install_recorder().map(Self).map_err(|error| error.to_string())
+    }
+}
+
+#[derive(Clone)]
+struct Door {
+    health: Arc<Health>,
+    metrics: Option<Metrics>,
+}
+
+/// Answers on `listener` until `shutdown` turns true.
+///
+/// # Errors
+/// What the system says.
+pub async fn serve(
+    listener: TcpListener,
+    health: Arc<Health>,
+    metrics: Option<Metrics>,
+    mut shutdown: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(show_metrics))
+        .with_state(Door { health, metrics });
+    let stop = async move {
+        // An error means that the sender is gone, which is a stop too.
+        let _ = shutdown.wait_for(|stop| *stop).await;
+    };
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+async fn ready(State(door): State<Door>) -> impl IntoResponse {
+    let troubles = door.health.troubles();
+    if troubles.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
+    }
+    let lines = troubles.iter().map(|(part, why)| format!("{part}: {why}\n"));
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{}", lines.collect::<String>()))
+}
+
+async fn show_metrics(State(door): State<Door>) -> impl IntoResponse {
+    let text = door.metrics.map(|metrics| metrics.0.render()).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+}
+
+/// Gives every metric its help text.
+pub fn describe_metrics() {
+    use metrics::Unit;
+    metrics::describe_counter!("faxgate_account_locks_total", Unit::Count, "Locks, by the door that caused them.");
+    metrics::describe_gauge!("faxgate_accounts", Unit::Count, "Accounts in force.");
+    metrics::describe_counter!(
+        "faxgate_accounts_reload_failures_total",
+        Unit::Count,
+        "Changed account files that were refused; the last good ones stayed in force."
+    );
+    metrics::describe_gauge!(
+        "faxgate_accounts_stale",
+        Unit::Count,
+        "1 while the account files on disk are refused and the last good ones are in force."
+    );
+    metrics::describe_counter!("faxgate_fax_attempts_total", Unit::Count, "Calls that ended, by status.");
+    metrics::describe_gauge!("faxgate_jobs", Unit::Count, "Jobs that are not settled, by state.");
+    metrics::describe_gauge!("faxgate_mails_waiting", Unit::Count, "Mails of ours that wait to be sent.");
+    metrics::describe_gauge!("faxgate_mails_held", Unit::Count, "Of these, held because the account is locked.");
+    metrics::describe_counter!("faxgate_notifications_total", Unit::Count, "Tries to hand a mail over, by kind.");
+    metrics::describe_counter!("faxgate_received_total", Unit::Count, "Faxes received.");
+}

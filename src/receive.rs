@@ -1,0 +1,147 @@
+//! A fax arrives: it is stored for the account of its number and its forwards are written with it.
+//!
+//! While the account is locked the forwards wait in the outbox. Nothing has to fire when the lock ends:
+//! the hold is computed when mails are claimed (row C5).
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use thiserror::Error;
+
+use crate::account::directory::Directory;
+use crate::config::Account;
+use crate::fax::FaxNumber;
+use crate::lock::Use;
+use crate::record::Log;
+use crate::record::Subject;
+use crate::storage::StorageError;
+use crate::storage::Store;
+use crate::storage::accounts;
+use crate::storage::outbox;
+use crate::storage::outbox::Kind;
+use crate::storage::outbox::MailRow;
+use crate::storage::received;
+use crate::storage::received::ReceivedRow;
+use crate::time::Clock;
+use crate::time::Timestamp;
+use crate::transmit::Inbound;
+use crate::transmit::InboundFax;
+use crate::transmit::Later;
+
+/// Why a fax was not taken.
+#[derive(Debug, Error)]
+pub enum ReceiveError {
+    /// No account receives faxes to this number.
+    #[error("no account receives faxes to this number")]
+    UnknownNumber,
+    /// It could not be stored.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Takes faxes.
+pub struct Reception {
+    /// Durable state.
+    pub store: Store,
+    /// Accounts in force.
+    pub accounts: Arc<ArcSwap<Directory>>,
+    /// Host name in Message-IDs.
+    pub host: String,
+    /// Where `now` comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Woken when there are new mails.
+    pub mail: Arc<tokio::sync::Notify>,
+}
+
+impl Reception {
+    /// Stores a fax; durable when this returns its identifier. The same call again changes nothing.
+    ///
+    /// # Errors
+    /// [`ReceiveError`].
+    pub async fn take(&self, fax: InboundFax) -> Result<i64, ReceiveError> {
+        let directory = self.accounts.load_full();
+        let account = directory.by_number(&fax.number).ok_or(ReceiveError::UnknownNumber)?;
+        let now = self.clock.now();
+        let id = self.store.ids().next(now);
+        let row = ReceivedRow {
+            id,
+            account: account.id.clone(),
+            number: fax.number.canonical(),
+            call: fax.call,
+            remote_id: fax.remote_id.as_str().to_owned(),
+            pages: fax.fax.pages,
+            expired: false,
+            received_at: now,
+        };
+        let blobs = Arc::clone(self.store.blobs());
+        let tiff = fax.fax.tiff;
+        let put = tokio::task::spawn_blocking(move || blobs.put(&received::pages_file(id), &tiff));
+        put.await.map_err(|_| StorageError::Stopped)??;
+        if !self.write(row, Arc::clone(account), now).await? {
+            // The call was stored before; this copy of its pages belongs to nobody.
+            let _ = self.store.blobs().remove(&received::pages_file(id));
+        }
+        metrics::counter!("faxgate_received_total").increment(1);
+        self.mail.notify_one();
+        Ok(id)
+    }
+
+    async fn write(
+        &self,
+        row: ReceivedRow,
+        account: Arc<Account>,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let (store, host) = (self.store.clone(), self.host.clone());
+        let body = move |tx: &mut dyn crate::storage::Transaction| {
+            if !received::insert(tx, &row)? {
+                return Ok(false);
+            }
+            let strikes = accounts::strikes(tx, &account.id)?;
+            let held = strikes.is_locked(now) && Use::ForwardReceived.stops_while_locked();
+            let held_until = strikes.locked_until.filter(|_| held && !account.forward_to.is_empty());
+            let about = Subject::received(&account.id, row.id);
+            Log::new(tx, store.ids(), now).arrived(about, row.pages, held_until)?;
+            for recipient in &account.forward_to {
+                let id = store.ids().next(now);
+                let held = held_until.map(Timestamp::as_ms);
+                outbox::add(
+                    tx,
+                    &MailRow {
+                        id,
+                        kind: Kind::Forward,
+                        dedup: format!("forward:{}:{recipient}", row.id),
+                        account: account.id.clone(),
+                        subject_id: row.id,
+                        recipient: recipient.as_str().to_owned(),
+                        payload: serde_json::json!({ "held_until": held }).to_string(),
+                        message_id: format!("<forward.{}.{id}@{host}>", row.id),
+                        gated: Use::ForwardReceived.stops_while_locked(),
+                        attempts: 0,
+                        created_at: now,
+                    },
+                )?;
+            }
+            Ok(true)
+        };
+        self.store.write(body).await
+    }
+}
+
+impl Inbound for Reception {
+    fn serves(&self, number: &FaxNumber) -> bool {
+        self.accounts.load().by_number(number).is_some()
+    }
+
+    fn arrive(&self, fax: InboundFax) -> Later<'_, bool> {
+        Box::pin(async move {
+            match self.take(fax).await {
+                Ok(_) => true,
+                Err(error) => {
+                    tracing::error!(%error, "a received fax could not be stored");
+                    false
+                }
+            }
+        })
+    }
+}

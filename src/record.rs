@@ -1,0 +1,311 @@
+//! The event log: one function for each thing that happens to a job, a fax or an account (row C7).
+//!
+//! Each writes the event in the transaction that makes it true and says it once to the log. Neither
+//! ever holds a password, a body, or a whole address or number.
+
+use serde_json::Value as Json;
+use serde_json::json;
+
+use crate::fax::Destination;
+use crate::smtp::Address;
+use crate::status::Status;
+use crate::storage::Ids;
+use crate::storage::StorageError;
+use crate::storage::Transaction;
+use crate::storage::events;
+use crate::storage::events::EventRow;
+use crate::time::Timestamp;
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Subject<'a> {
+    /// The account's id.
+    pub account: &'a str,
+    /// The batch it concerns.
+    pub batch: Option<i64>,
+    /// The job it concerns.
+    pub job: Option<i64>,
+    /// The received fax it concerns.
+    pub received: Option<i64>,
+}
+
+impl<'a> Subject<'a> {
+    /// An account itself.
+    pub fn account(account: &'a str) -> Self {
+        Self {
+            account,
+            ..Self::default()
+        }
+    }
+
+    /// A batch as a whole.
+    pub fn batch(account: &'a str, batch: i64) -> Self {
+        Self {
+            batch: Some(batch),
+            ..Self::account(account)
+        }
+    }
+
+    /// A job.
+    pub fn job(account: &'a str, batch: i64, job: i64) -> Self {
+        Self {
+            job: Some(job),
+            ..Self::batch(account, batch)
+        }
+    }
+
+    /// A received fax.
+    pub fn received(account: &'a str, received: i64) -> Self {
+        Self {
+            received: Some(received),
+            ..Self::account(account)
+        }
+    }
+}
+
+/// A place to write events: a transaction, identifiers, the present time.
+pub struct Log<'a> {
+    tx: &'a mut dyn Transaction,
+    ids: &'a Ids,
+    now: Timestamp,
+}
+
+impl<'a> Log<'a> {
+    /// Events of this transaction at `now`.
+    pub fn new(tx: &'a mut dyn Transaction, ids: &'a Ids, now: Timestamp) -> Self {
+        Self { tx, ids, now }
+    }
+
+    /// A submission was accepted: by which door, proved how, with how many jobs.
+    ///
+    /// # Errors
+    /// [`StorageError`], as for every event.
+    pub fn submitted(
+        &mut self,
+        about: Subject<'_>,
+        sender: &Address,
+        door: &str,
+        proof: &str,
+        jobs: usize,
+    ) -> Result<(), StorageError> {
+        let sender = sender.shortened();
+        self.write(
+            "received",
+            about,
+            json!({ "door": door, "sender": sender, "jobs": jobs }),
+        )?;
+        self.write("authenticated", about, json!({ "how": proof }))
+    }
+
+    /// A person had the documents of the batch `of` sent again.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn resent(&mut self, about: Subject<'_>, of: i64) -> Result<(), StorageError> {
+        self.write("resent", about, json!({ "of": of.to_string() }))
+    }
+
+    /// The documents of a batch became pages.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn rendered(&mut self, about: Subject<'_>, pages: u32) -> Result<(), StorageError> {
+        self.write("rendered", about, json!({ "pages": pages }))
+    }
+
+    /// The documents of a batch cannot become pages.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn not_rendered(&mut self, about: Subject<'_>, reason: &str) -> Result<(), StorageError> {
+        self.write("not-rendered", about, json!({ "reason": reason }))
+    }
+
+    /// A number is about to be dialled.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn dialled(
+        &mut self,
+        about: Subject<'_>,
+        attempt: u32,
+        destination: &Destination,
+    ) -> Result<(), StorageError> {
+        let to = destination.shortened();
+        self.write("dialled", about, json!({ "attempt": attempt, "to": to }))
+    }
+
+    /// A call ended.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn attempted(
+        &mut self,
+        about: Subject<'_>,
+        attempt: u32,
+        status: Status,
+        pages_sent: u32,
+    ) -> Result<(), StorageError> {
+        let text = status.text_en();
+        self.write(
+            "attempted",
+            about,
+            json!({ "attempt": attempt, "status": status.0, "text": text, "pages_sent": pages_sent }),
+        )
+    }
+
+    /// A job reached its final status.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn settled(
+        &mut self,
+        about: Subject<'_>,
+        status: Status,
+        reason: Option<&str>,
+    ) -> Result<(), StorageError> {
+        let text = status.text_en();
+        self.write(
+            "settled",
+            about,
+            json!({ "status": status.0, "text": text, "reason": reason }),
+        )
+    }
+
+    /// A person cancelled a job.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn cancelled(&mut self, about: Subject<'_>) -> Result<(), StorageError> {
+        self.write("cancelled", about, json!({}))
+    }
+
+    /// A mail of ours was taken by the next server.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn notified(
+        &mut self,
+        about: Subject<'_>,
+        kind: &str,
+        recipient: &str,
+    ) -> Result<(), StorageError> {
+        let to = shortened(recipient);
+        self.write("notified", about, json!({ "mail": kind, "to": to }))
+    }
+
+    /// A mail of ours was given up.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn not_notified(
+        &mut self,
+        about: Subject<'_>,
+        kind: &str,
+        recipient: &str,
+        error: &str,
+    ) -> Result<(), StorageError> {
+        let to = shortened(recipient);
+        self.write(
+            "not-notified",
+            about,
+            json!({ "mail": kind, "to": to, "error": error }),
+        )
+    }
+
+    /// A wrong password was counted.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn struck(&mut self, account: &str, door: &str, strikes: u32) -> Result<(), StorageError> {
+        self.write(
+            "struck",
+            Subject::account(account),
+            json!({ "door": door, "strikes": strikes }),
+        )
+    }
+
+    /// An account was locked.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn locked(
+        &mut self,
+        account: &str,
+        door: &str,
+        until: Timestamp,
+    ) -> Result<(), StorageError> {
+        self.write(
+            "locked",
+            Subject::account(account),
+            json!({ "door": door, "until": until.rfc3339() }),
+        )
+    }
+
+    /// A person unlocked an account.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn unlocked(&mut self, account: &str, reason: &str) -> Result<(), StorageError> {
+        self.write(
+            "unlocked",
+            Subject::account(account),
+            json!({ "reason": reason }),
+        )
+    }
+
+    /// A fax arrived; `held_until` is set when its forwarding waits for the end of a lock.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn arrived(
+        &mut self,
+        about: Subject<'_>,
+        pages: u32,
+        held_until: Option<Timestamp>,
+    ) -> Result<(), StorageError> {
+        self.write("arrived", about, json!({ "pages": pages }))?;
+        match held_until {
+            Some(until) => self.write(
+                "held",
+                about,
+                json!({ "reason": "account locked", "until": until.rfc3339() }),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn write(
+        &mut self,
+        kind: &'static str,
+        about: Subject<'_>,
+        detail: Json,
+    ) -> Result<(), StorageError> {
+        let detail = detail.to_string();
+        tracing::info!(
+            event = kind,
+            account = about.account,
+            batch = about.batch,
+            job = about.job,
+            received = about.received,
+            detail,
+        );
+        events::add(
+            self.tx,
+            &EventRow {
+                id: self.ids.next(self.now),
+                at: self.now,
+                kind: kind.to_owned(),
+                account: about.account.to_owned(),
+                batch: about.batch,
+                job: about.job,
+                received: about.received,
+                detail,
+            },
+        )
+    }
+}
+
+fn shortened(recipient: &str) -> String {
+    Address::parse(recipient).map_or_else(|| "?".to_owned(), |address| address.shortened())
+}

@@ -1,0 +1,298 @@
+//! The composition root: opens storage, builds every service, binds, starts, waits, drains. The only
+//! file that names them all.
+
+mod door;
+mod loops;
+mod reload;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::account::credential::Credentials;
+use crate::account::directory::Directory;
+use crate::account::lockout::InstallationKey;
+use crate::authenticate::Authenticator;
+use crate::config::Config;
+use crate::config::Loaded;
+use crate::config::Transport;
+use crate::dispatch::Dispatcher;
+use crate::dispatch::PageCache;
+use crate::ingress;
+use crate::intake::Intake;
+use crate::monitor;
+use crate::monitor::Health;
+use crate::monitor::Metrics;
+use crate::notify::Courier;
+use crate::notify::outgoing::Outgoing;
+use crate::receive::Reception;
+use crate::render::Renderer;
+use crate::storage::Store;
+use crate::storage::jobs;
+use crate::storage::outbox;
+use crate::time::Clock;
+use crate::transmit::FaxTransport;
+use crate::transmit::loopback::LoopbackTransport;
+
+/// What a gateway is started from.
+pub struct Setup {
+    /// Where the configuration was read from: account files are found from there.
+    pub config_file: PathBuf,
+    /// The configuration.
+    pub loaded: Loaded,
+    /// This program, which the render worker is another process of.
+    pub exe: PathBuf,
+    /// Where `now` comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The metrics of this process, if they are collected.
+    pub metrics: Option<Metrics>,
+}
+
+/// A gateway at work.
+pub struct Gateway {
+    /// Where the mail door listens.
+    pub smtp: Vec<SocketAddr>,
+    /// Where the operators' door listens.
+    pub monitor: Option<SocketAddr>,
+    /// Asks for the accounts to be read again.
+    pub reload: Arc<Notify>,
+    /// Durable state.
+    pub store: Store,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    _only_one: std::fs::File,
+}
+
+impl Gateway {
+    /// Starts everything; mail is taken when this returns.
+    ///
+    /// # Errors
+    /// Whatever keeps the gateway from working as configured.
+    pub async fn start(setup: Setup) -> anyhow::Result<Self> {
+        let config = Arc::new(setup.loaded.config.clone());
+        let store = open_store(&config)?;
+        let only_one = take_data_dir(&config)?;
+        let now = setup.clock.now();
+        let restarted = store.write(move |tx| {
+            jobs::drop_unpublished(tx)?;
+            outbox::end_leases(tx)?;
+            jobs::fence_restarted(tx, now)
+        });
+        restarted.await?;
+        let (stop, stopping) = watch::channel(false);
+        let mut building = Building {
+            parts: Parts::new(&setup, config, store)?,
+            stopping,
+            tasks: JoinSet::new(),
+        };
+        let smtp = building.mail_door()?;
+        let monitor = building.operators_door(setup.metrics).await?;
+        building.work()?;
+        building.background(setup.config_file, setup.loaded.accounts.files);
+        Ok(Self {
+            smtp,
+            monitor,
+            reload: building.parts.reload,
+            store: building.parts.store,
+            stop,
+            tasks: building.tasks,
+            _only_one: only_one,
+        })
+    }
+
+    /// Stops: nothing new is taken, what goes on is finished or resolved at the next start.
+    pub async fn stop(mut self) {
+        // Nobody listening means that all tasks have ended already.
+        let _ = self.stop.send(true);
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(ingress::GRACE * 2, drained).await.is_err() {
+            tracing::warn!("not everything could be finished; it is resolved at the next start");
+        }
+    }
+}
+
+/// What the services share.
+struct Parts {
+    config: Arc<Config>,
+    store: Store,
+    accounts: Arc<ArcSwap<Directory>>,
+    renderer: Renderer,
+    clock: Arc<dyn Clock>,
+    health: Arc<Health>,
+    reload: Arc<Notify>,
+    jobs: Arc<Notify>,
+    mail: Arc<Notify>,
+}
+
+impl Parts {
+    fn new(setup: &Setup, config: Arc<Config>, store: Store) -> anyhow::Result<Self> {
+        for warning in &setup.loaded.accounts.warnings {
+            tracing::warn!(warning);
+        }
+        let directory = Directory::new(&setup.loaded.accounts.accounts);
+        Ok(Self {
+            renderer: Renderer::new(setup.exe.clone(), &config.render),
+            config,
+            store,
+            accounts: Arc::new(ArcSwap::from_pointee(directory)),
+            clock: Arc::clone(&setup.clock),
+            health: Arc::default(),
+            reload: Arc::default(),
+            jobs: Arc::default(),
+            mail: Arc::default(),
+        })
+    }
+}
+
+struct Building {
+    parts: Parts,
+    stopping: watch::Receiver<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Building {
+    fn mail_door(&mut self) -> anyhow::Result<Vec<SocketAddr>> {
+        let parts = &self.parts;
+        let config = &parts.config;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let authenticator = Authenticator {
+            store: parts.store.clone(),
+            credentials: Credentials::new(key, cores, config.smtp.password_wait),
+            key: InstallationKey::load_or_create(&config.gateway.data_dir)
+                .context("installation.key")?,
+            lock: config.lock.clone(),
+            host: config.gateway.name.clone(),
+        };
+        let intake = Intake {
+            config: Arc::clone(config),
+            accounts: Arc::clone(&parts.accounts),
+            authenticator,
+            work: Arc::clone(&parts.jobs),
+            mail: Arc::clone(&parts.mail),
+            clock: Arc::clone(&parts.clock),
+        };
+        let service = ingress::Service {
+            name: config.gateway.name.clone(),
+            limits: config.smtp.clone(),
+            door: door::MailDoor(intake),
+            clock: Arc::clone(&parts.clock),
+            shutdown: self.stopping.clone(),
+        };
+        let listeners = ingress::bind(&config.smtp.listen).context("[smtp] listen")?;
+        let addresses = listeners.iter().map(tokio::net::TcpListener::local_addr);
+        let addresses = addresses.collect::<std::io::Result<Vec<_>>>()?;
+        self.tasks.spawn(ingress::serve(listeners, Arc::new(service)));
+        Ok(addresses)
+    }
+
+    async fn operators_door(
+        &mut self,
+        metrics: Option<Metrics>,
+    ) -> anyhow::Result<Option<SocketAddr>> {
+        let Some(address) = self.parts.config.monitor.listen else {
+            return Ok(None);
+        };
+        let bound = tokio::net::TcpListener::bind(address).await;
+        let listener = bound.with_context(|| format!("[monitor] listen {address}"))?;
+        let address = listener.local_addr()?;
+        let (health, stopping) = (Arc::clone(&self.parts.health), self.stopping.clone());
+        self.tasks.spawn(async move {
+            if let Err(error) = monitor::serve(listener, health, metrics, stopping).await {
+                tracing::error!(%error, "the operators' door has closed");
+            }
+        });
+        Ok(Some(address))
+    }
+
+    fn work(&mut self) -> anyhow::Result<()> {
+        let parts = &self.parts;
+        let reception = Arc::new(Reception {
+            store: parts.store.clone(),
+            accounts: Arc::clone(&parts.accounts),
+            host: parts.config.gateway.name.clone(),
+            clock: Arc::clone(&parts.clock),
+            mail: Arc::clone(&parts.mail),
+        });
+        let transport: Arc<dyn FaxTransport> = match &parts.config.transport {
+            Transport::Loopback(loopback) => Arc::new(
+                LoopbackTransport::open(loopback, reception, Arc::clone(&parts.clock))
+                    .with_context(|| format!("[transport.loopback] {}", loopback.directory.display()))?,
+            ),
+        };
+        let dispatcher = Arc::new(Dispatcher {
+            store: parts.store.clone(),
+            config: Arc::clone(&parts.config),
+            accounts: Arc::clone(&parts.accounts),
+            renderer: parts.renderer.clone(),
+            cache: PageCache::default(),
+            transport,
+            owner: parts.store.ids().next(parts.clock.now()),
+            clock: Arc::clone(&parts.clock),
+            mail: Arc::clone(&parts.mail),
+        });
+        let outgoing = Arc::new(Outgoing {
+            store: parts.store.clone(),
+            config: Arc::clone(&parts.config),
+            accounts: Arc::clone(&parts.accounts),
+            courier: Courier::new(&parts.config.mail.smarthost, &parts.config.gateway.name),
+            clock: Arc::clone(&parts.clock),
+        });
+        let jobs = Arc::clone(&parts.jobs);
+        let mail = Arc::clone(&parts.mail);
+        let health = Arc::clone(&parts.health);
+        self.tasks.spawn(loops::sweep(Arc::clone(&dispatcher), Arc::clone(&jobs), health, self.stopping.clone()));
+        self.tasks.spawn(loops::dispatch(dispatcher, jobs, self.stopping.clone()));
+        self.tasks.spawn(loops::send_mail(outgoing, mail, self.stopping.clone()));
+        Ok(())
+    }
+
+    fn background(&mut self, config_file: PathBuf, files: Vec<PathBuf>) {
+        let parts = &self.parts;
+        let reloading = reload::Reloading {
+            config_file,
+            config: Arc::clone(&parts.config),
+            accounts: Arc::clone(&parts.accounts),
+            health: Arc::clone(&parts.health),
+            asked: Arc::clone(&parts.reload),
+        };
+        self.tasks.spawn(reloading.run(files, self.stopping.clone()));
+        let (store, config) = (parts.store.clone(), Arc::clone(&parts.config));
+        let clock = Arc::clone(&parts.clock);
+        self.tasks.spawn(loops::retain(store, config, clock, self.stopping.clone()));
+        let (renderer, health) = (parts.renderer.clone(), Arc::clone(&parts.health));
+        self.tasks.spawn(async move {
+            if let Err(error) = renderer.probe().await {
+                tracing::error!(%error, "documents cannot be converted");
+                health.trouble("render", error.to_string());
+            }
+        });
+    }
+}
+
+/// Opens the durable state that `config` names.
+///
+/// # Errors
+/// [`crate::storage::StorageError`] with the folder's name.
+pub fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let folder = &config.gateway.data_dir;
+    Store::open(folder).with_context(|| format!("[gateway] data_dir {}", folder.display()))
+}
+
+/// One process serves a data folder: leases of the one before may then be ended at start.
+fn take_data_dir(config: &Config) -> anyhow::Result<std::fs::File> {
+    let path = config.gateway.data_dir.join("serve.lock");
+    let file = std::fs::File::create(&path).with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => anyhow::bail!("{}: another faxgate serves this data_dir", path.display()),
+    }
+}
+

@@ -1,0 +1,208 @@
+//! What goes on all the time: dispatching, sweeping, sending mail, forgetting what is too old.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::Semaphore;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::dispatch::Dispatcher;
+use crate::monitor::Health;
+use crate::notify::outgoing::Outgoing;
+use crate::storage::StorageError;
+use crate::storage::Store;
+use crate::storage::jobs;
+use crate::storage::outbox;
+use crate::storage::received;
+use crate::time::Clock;
+
+/// Another process, such as a command, may have changed something: looked for this often.
+const LOOK: Duration = Duration::from_millis(300);
+const SWEEP: Duration = Duration::from_secs(1);
+const RETAIN: Duration = Duration::from_secs(600);
+
+/// Waits for `woken` or `at_most`; `false` when the gateway stops.
+async fn pause(woken: &Notify, at_most: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = woken.notified() => {}
+        () = tokio::time::sleep(at_most) => {}
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+    !*stopping.borrow()
+}
+
+/// Claims jobs and has them dialled, as many at a time as configured.
+pub(super) async fn dispatch(
+    dispatcher: Arc<Dispatcher>,
+    work: Arc<Notify>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let lines = Arc::new(Semaphore::new(dispatcher.config.queue.workers));
+    let mut calls = JoinSet::new();
+    loop {
+        let Ok(line) = Arc::clone(&lines).acquire_owned().await else {
+            break;
+        };
+        if *stopping.borrow() {
+            break;
+        }
+        while calls.try_join_next().is_some() {}
+        let (owner, now) = (dispatcher.owner, dispatcher.clock.now());
+        let until = now.plus(dispatcher.config.queue.lease);
+        let claimed = dispatcher.store.write(move |tx| jobs::claim(tx, owner, until)).await;
+        match claimed {
+            Ok(Some(claim)) => {
+                let (dispatcher, work) = (Arc::clone(&dispatcher), Arc::clone(&work));
+                calls.spawn(async move {
+                    dispatcher.run(&claim).await;
+                    drop(line);
+                    work.notify_one();
+                });
+            }
+            Ok(None) => {
+                drop(line);
+                if !pause(&work, LOOK, &mut stopping).await {
+                    break;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "no job could be claimed");
+                drop(line);
+                if !pause(&Notify::new(), SWEEP, &mut stopping).await {
+                    break;
+                }
+            }
+        }
+    }
+    // Calls that do not end in time are resolved at the next start.
+    while calls.join_next().await.is_some() {}
+}
+
+/// Renews leases, lets due jobs go on, resolves calls whose lease ran out, measures.
+pub(super) async fn sweep(
+    dispatcher: Arc<Dispatcher>,
+    work: Arc<Notify>,
+    health: Arc<Health>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let never = Notify::new();
+    loop {
+        match sweep_once(&dispatcher, &work).await {
+            Ok(()) => health.well("storage"),
+            Err(error) => {
+                tracing::error!(%error, "sweeping failed");
+                health.trouble("storage", error.to_string());
+            }
+        }
+        if !pause(&never, SWEEP, &mut stopping).await {
+            break;
+        }
+    }
+}
+
+async fn sweep_once(dispatcher: &Arc<Dispatcher>, work: &Notify) -> Result<(), StorageError> {
+    let (owner, now) = (dispatcher.owner, dispatcher.clock.now());
+    let until = now.plus(dispatcher.config.queue.lease);
+    let swept = dispatcher.store.write(move |tx| {
+        jobs::renew(tx, owner, until)?;
+        Ok((jobs::promote(tx, now)?, jobs::dialled(tx, now)?))
+    });
+    let (moved, dialled) = swept.await?;
+    if moved {
+        work.notify_one();
+    }
+    dispatcher.resolve(dialled).await?;
+    let measured = dispatcher.store.read(move |tx| {
+        Ok((jobs::counts_by_state(tx)?, outbox::waiting(tx, now)?))
+    });
+    let (counts, (waiting, held)) = measured.await?;
+    for state in ["pending", "ready", "active", "sleeping"] {
+        let of_state = counts.iter().filter(|(of, _)| of.as_str() == state);
+        let count: i64 = of_state.map(|(_, count)| count).sum();
+        metrics::gauge!("faxgate_jobs", "state" => state).set(as_float(count));
+    }
+    metrics::gauge!("faxgate_mails_waiting").set(as_float(waiting));
+    metrics::gauge!("faxgate_mails_held").set(as_float(held));
+    Ok(())
+}
+
+fn as_float(count: i64) -> f64 {
+    u32::try_from(count).map_or(f64::from(u32::MAX), f64::from)
+}
+
+/// Hands due mails over.
+pub(super) async fn send_mail(
+    outgoing: Arc<Outgoing>,
+    woken: Arc<Notify>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        let more = match outgoing.run_due().await {
+            Ok(count) => count > 0,
+            Err(error) => {
+                tracing::error!(%error, "the outbox could not be read");
+                false
+            }
+        };
+        if *stopping.borrow() {
+            break;
+        }
+        if !more && !pause(&woken, LOOK, &mut stopping).await {
+            break;
+        }
+    }
+}
+
+/// Removes pages and history whose time is over.
+pub(super) async fn retain(
+    store: Store,
+    config: Arc<Config>,
+    clock: Arc<dyn Clock>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let never = Notify::new();
+    loop {
+        match retain_once(&store, &config, clock.as_ref()).await {
+            Ok(false) => {}
+            Ok(true) => continue,
+            Err(error) => tracing::error!(%error, "old pages or history could not be removed"),
+        }
+        if !pause(&never, RETAIN, &mut stopping).await {
+            break;
+        }
+    }
+}
+
+/// One round of removing; whether there may be more.
+async fn retain_once(
+    store: &Store,
+    config: &Config,
+    clock: &dyn Clock,
+) -> Result<bool, StorageError> {
+    let pages = clock.now().minus(config.retention.pages);
+    let history = clock.now().minus(config.retention.history);
+    let expired = store.write(move |tx| {
+        let batches = jobs::expire_batches(tx, pages)?;
+        let faxes = received::expire(tx, pages)?;
+        let gone = jobs::purge_history(tx, history)? + received::purge(tx, history)?;
+        Ok((batches, faxes, gone))
+    });
+    let (batches, faxes, gone) = expired.await?;
+    let more = !batches.is_empty() || !faxes.is_empty() || gone > 0;
+    let blobs = Arc::clone(store.blobs());
+    let removed = tokio::task::spawn_blocking(move || -> Result<(), StorageError> {
+        for batch in batches {
+            blobs.remove(&jobs::documents_file(batch))?;
+            blobs.remove(&jobs::pages_file(batch))?;
+        }
+        for fax in faxes {
+            blobs.remove(&received::pages_file(fax))?;
+        }
+        Ok(())
+    });
+    removed.await.map_err(|_| StorageError::Stopped)??;
+    Ok(more)
+}

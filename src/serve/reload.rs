@@ -1,0 +1,108 @@
+//! Accounts are read again when their files change or somebody asks; bad ones change nothing (row C6).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use notify::PollWatcher;
+use notify::RecursiveMode;
+use notify::Watcher;
+use tokio::sync::Notify;
+use tokio::sync::watch;
+
+use crate::account::directory::Directory;
+use crate::config::Accounts;
+use crate::config::Config;
+use crate::config::LoadedAccounts;
+use crate::monitor::Health;
+
+/// How often files are looked at. Polling works on every file system and sees files replaced by a
+/// rename; there are few of them.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Keeps the accounts in force true to their files.
+pub(super) struct Reloading {
+    pub(super) config_file: PathBuf,
+    pub(super) config: Arc<Config>,
+    pub(super) accounts: Arc<ArcSwap<Directory>>,
+    pub(super) health: Arc<Health>,
+    pub(super) asked: Arc<Notify>,
+}
+
+impl Reloading {
+    /// Watches `files` and whatever later readings name, until the gateway stops.
+    pub(super) async fn run(self, files: Vec<PathBuf>, mut stopping: watch::Receiver<bool>) {
+        metrics::gauge!("faxgate_accounts_stale").set(0.0);
+        let mut watching = self.watch(files);
+        loop {
+            tokio::select! {
+                () = self.asked.notified() => {}
+                _ = stopping.wait_for(|stop| *stop) => return,
+            }
+            if let Some(files) = self.reload().await {
+                watching = self.watch(files);
+            }
+            // The watcher lives until the next one has been set up.
+            let _ = &watching;
+        }
+    }
+
+    async fn reload(&self) -> Option<Vec<PathBuf>> {
+        let (file, config) = (self.config_file.clone(), Arc::clone(&self.config));
+        let loading = tokio::task::spawn_blocking(move || LoadedAccounts::load(&file, &config));
+        match loading.await {
+            Ok(Ok(loaded)) => {
+                let accounts = loaded.accounts.accounts.len();
+                tracing::info!(accounts, "accounts are in force");
+                self.accounts.store(Arc::new(Directory::new(&loaded.accounts)));
+                self.health.well("accounts");
+                metrics::gauge!("faxgate_accounts_stale").set(0.0);
+                Some(loaded.files)
+            }
+            Ok(Err(mistakes)) => {
+                for mistake in mistakes.iter() {
+                    tracing::error!(%mistake, "accounts were not reloaded; the last good ones stay in force");
+                }
+                let first = mistakes.iter().next().map(ToString::to_string).unwrap_or_default();
+                self.refused(first);
+                None
+            }
+            Err(error) => {
+                self.refused(error.to_string());
+                None
+            }
+        }
+    }
+
+    fn refused(&self, why: String) {
+        self.health.trouble("accounts", why);
+        metrics::gauge!("faxgate_accounts_stale").set(1.0);
+        metrics::counter!("faxgate_accounts_reload_failures_total").increment(1);
+    }
+
+    fn watch(&self, mut files: Vec<PathBuf>) -> Option<PollWatcher> {
+        files.push(Accounts::path(&self.config_file, &self.config));
+        let asked = Arc::clone(&self.asked);
+        let settings = notify::Config::default()
+            .with_poll_interval(LOOK)
+            .with_compare_contents(true);
+        let seen = move |event: notify::Result<notify::Event>| match event {
+            Ok(_) => asked.notify_one(),
+            Err(error) => tracing::debug!(%error, "an account file could not be looked at"),
+        };
+        let mut watcher = match PollWatcher::new(seen, settings) {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                tracing::error!(%error, "account files are not watched; SIGHUP still reloads them");
+                return None;
+            }
+        };
+        for file in files {
+            if let Err(error) = watcher.watch(&file, RecursiveMode::NonRecursive) {
+                tracing::warn!(%error, file = %file.display(), "an account file is not watched");
+            }
+        }
+        Some(watcher)
+    }
+}

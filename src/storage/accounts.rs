@@ -1,0 +1,110 @@
+//! What storage knows of accounts: their strikes, and which mails were counted. The rest is TOML.
+
+use crate::lock::Strikes;
+use crate::storage::Row;
+use crate::storage::StorageError;
+use crate::storage::Transaction;
+use crate::time::Timestamp;
+
+/// The strikes of an account.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn strikes(tx: &mut dyn Transaction, account: &str) -> Result<Strikes, StorageError> {
+    let row = tx.first(
+        "SELECT count, first_at, locked_until FROM strikes WHERE account = ?1",
+        &[account.into()],
+    )?;
+    Ok(row.as_ref().map(strikes_of).unwrap_or_default())
+}
+
+/// The strikes of all accounts that have any.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn all_strikes(tx: &mut dyn Transaction) -> Result<Vec<(String, Strikes)>, StorageError> {
+    let rows = tx.query(
+        "SELECT count, first_at, locked_until, account FROM strikes",
+        &[],
+    )?;
+    let named = |row: &Row| (row.text(3).to_owned(), strikes_of(row));
+    Ok(rows.iter().map(named).collect())
+}
+
+/// Keeps the strikes of an account.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn set_strikes(
+    tx: &mut dyn Transaction,
+    account: &str,
+    strikes: &Strikes,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "INSERT INTO strikes(account, count, first_at, locked_until) VALUES(?1, ?2, ?3, ?4)
+         ON CONFLICT(account) DO UPDATE SET count = ?2, first_at = ?3, locked_until = ?4",
+        &[
+            account.into(),
+            strikes.count.into(),
+            strikes.first_at.into(),
+            strikes.locked_until.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Forgets the strikes of an account, and with them its lock.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn clear_strikes(tx: &mut dyn Transaction, account: &str) -> Result<(), StorageError> {
+    tx.execute("DELETE FROM strikes WHERE account = ?1", &[account.into()])?;
+    Ok(())
+}
+
+/// Whether the mail with this identity was counted after `since`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn is_counted(
+    tx: &mut dyn Transaction,
+    identity: &[u8; 32],
+    since: Timestamp,
+) -> Result<bool, StorageError> {
+    let row = tx.first(
+        "SELECT 1 FROM strike_identity WHERE identity = ?1 AND at > ?2",
+        &[identity.as_slice().into(), since.into()],
+    )?;
+    Ok(row.is_some())
+}
+
+/// Notes that the mail with this identity has been counted; older identities are forgotten.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn count_identity(
+    tx: &mut dyn Transaction,
+    identity: &[u8; 32],
+    account: &str,
+    now: Timestamp,
+    since: Timestamp,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "DELETE FROM strike_identity WHERE at <= ?1",
+        &[since.into()],
+    )?;
+    tx.execute(
+        "INSERT INTO strike_identity(identity, account, at) VALUES(?1, ?2, ?3)
+         ON CONFLICT(identity) DO UPDATE SET at = ?3",
+        &[identity.as_slice().into(), account.into(), now.into()],
+    )?;
+    Ok(())
+}
+
+fn strikes_of(row: &Row) -> Strikes {
+    Strikes {
+        count: u32::try_from(row.integer(0)).unwrap_or(u32::MAX),
+        first_at: Timestamp::from_ms(row.integer(1)),
+        locked_until: row.optional_integer(2).map(Timestamp::from_ms),
+    }
+}

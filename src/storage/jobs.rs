@@ -1,0 +1,509 @@
+//! Batches, jobs and attempts: records and the SQL of their legal moves.
+//!
+//! Every UPDATE names the state it leaves, and a claimed job also its fence, so that a late or repeated
+//! result changes nothing.
+
+mod claim;
+mod history;
+
+use crate::fax::Destination;
+use crate::status::Status;
+use crate::storage::Row;
+use crate::storage::StorageError;
+use crate::storage::Transaction;
+use crate::time::Timestamp;
+
+pub use claim::Claim;
+pub use claim::Dialled;
+pub use claim::Settlement;
+pub use claim::claim;
+pub use claim::dialled;
+pub use claim::fence_restarted;
+pub use claim::forget_claim;
+pub use claim::promote;
+pub use claim::put_off;
+pub use claim::redials;
+pub use claim::renew;
+pub use claim::settle;
+pub use claim::start_attempt;
+pub use history::AttemptRow;
+pub use history::JobRow;
+pub use history::attempts;
+pub use history::cancel;
+pub use history::counts_by_state;
+pub use history::expire_batches;
+pub use history::job;
+pub use history::jobs;
+pub use history::jobs_of_batch;
+pub use history::purge_history;
+
+/// Where a job is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waiting for its send time.
+    Pending,
+    /// Waiting for its turn.
+    Ready,
+    /// Ready, but another call to the same destination is going on.
+    Parked,
+    /// Claimed, not dialled yet.
+    Claimed,
+    /// Dialled.
+    Dialling,
+    /// Waiting for the next attempt.
+    Sleeping,
+    /// Written, but the rest of its batch is not yet.
+    Staged,
+    /// Sent.
+    Done,
+    /// Not sent, and will not be.
+    Failed,
+    /// A call was interrupted; nobody can know how it ended.
+    Unknown,
+    /// Stopped by an operator.
+    Suspended,
+    /// Cancelled.
+    Cancelled,
+}
+
+const STATES: [(State, i64, &str); 12] = [
+    (State::Pending, 0, "pending"),
+    (State::Ready, 1, "ready"),
+    (State::Parked, 2, "ready"),
+    (State::Claimed, 3, "active"),
+    (State::Dialling, 4, "active"),
+    (State::Sleeping, 5, "sleeping"),
+    (State::Staged, 6, "pending"),
+    (State::Done, 10, "done"),
+    (State::Failed, 11, "failed"),
+    (State::Unknown, 12, "unknown"),
+    (State::Suspended, 13, "suspended"),
+    (State::Cancelled, 14, "cancelled"),
+];
+
+impl State {
+    /// The number that storage keeps.
+    pub fn number(self) -> i64 {
+        let found = STATES.iter().find(|(state, ..)| *state == self);
+        found.map_or(-1, |(_, number, _)| *number)
+    }
+
+    /// The state that storage keeps as `number`.
+    pub fn from_number(number: i64) -> Result<Self, StorageError> {
+        let found = STATES.iter().find(|(_, n, _)| *n == number);
+        found
+            .map(|(state, ..)| *state)
+            .ok_or_else(|| StorageError::Damaged(format!("job state {number}")))
+    }
+
+    /// The word for people.
+    pub fn as_str(self) -> &'static str {
+        let found = STATES.iter().find(|(state, ..)| *state == self);
+        found.map_or("", |(_, _, word)| word)
+    }
+
+    /// Whether the job is settled.
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Done | Self::Failed | Self::Unknown | Self::Cancelled
+        )
+    }
+}
+
+/// What a job is entitled to beside others of its account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A number of its own.
+    Single,
+    /// A member of a contact list: leaves single sends the way.
+    List,
+}
+
+impl Class {
+    /// The number that storage keeps.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Single => 0,
+            Self::List => 1,
+        }
+    }
+
+    /// How far a call moves the lane's virtual time: the class with the smaller step goes more often.
+    fn step(number: i64) -> i64 {
+        if number == Self::Single.number() {
+            250_000
+        } else {
+            1_000_000
+        }
+    }
+}
+
+/// A batch to be stored.
+#[derive(Clone, Debug)]
+pub struct NewBatch {
+    /// Identifier.
+    pub id: i64,
+    /// The account's id.
+    pub account: String,
+    /// The identity of promise P4, without the destination.
+    pub identity: [u8; 32],
+    /// The door it came in by, such as `smtp`.
+    pub door: &'static str,
+    /// How the sender was proved.
+    pub proof: &'static str,
+    /// The subject without options.
+    pub reference: String,
+    /// Message-ID of the submission; empty if it had none.
+    pub message_id: String,
+    /// Where results are mailed.
+    pub reply_to: String,
+    /// How documents become pages, as JSON.
+    pub page_options: String,
+    /// Packed documents; `None` when they are in the file `<id>-documents`.
+    pub documents: Option<Vec<u8>>,
+    /// Whether any of it was stopped by the lock.
+    pub stopped: bool,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+}
+
+/// A job to be stored.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Identifier.
+    pub id: i64,
+    /// Canonical destination, or the name of a list that is refused whole.
+    pub destination: String,
+    /// Name of the contact; empty if unknown.
+    pub contact: String,
+    /// Its class.
+    pub class: Class,
+    /// First state: pending, ready or, when it is decided already, failed.
+    pub state: State,
+    /// First status.
+    pub status: Status,
+    /// Why it failed at once.
+    pub reason: Option<String>,
+    /// When it may be sent.
+    pub next_at: Timestamp,
+}
+
+/// A batch as stored.
+#[derive(Clone, Debug)]
+pub struct BatchRow {
+    /// Identifier.
+    pub id: i64,
+    /// The account's id.
+    pub account: String,
+    /// Door, proof.
+    pub door: String,
+    /// How the sender was proved.
+    pub proof: String,
+    /// The subject without options.
+    pub reference: String,
+    /// Message-ID of the submission.
+    pub message_id: String,
+    /// Where results are mailed.
+    pub reply_to: String,
+    /// How documents become pages, as JSON.
+    pub page_options: String,
+    /// Packed small documents.
+    pub documents: Option<Vec<u8>>,
+    /// Whether documents and pages were removed by retention.
+    pub expired: bool,
+    /// Rendered pages, once rendered.
+    pub pages: Option<u32>,
+    /// Why the documents cannot become pages; final.
+    pub render_error: Option<String>,
+    /// Whether it is told when settled whatever the account wants.
+    pub forced_report: bool,
+    /// Jobs in all.
+    pub jobs: i64,
+    /// Jobs settled.
+    pub settled: i64,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+}
+
+/// The name of the file with a batch's documents.
+pub fn documents_file(batch: i64) -> String {
+    format!("{batch}-documents")
+}
+
+/// The name of the file with a batch's pages, without header lines.
+pub fn pages_file(batch: i64) -> String {
+    format!("{batch}-pages")
+}
+
+/// The batch with this identity, accepted after `since` and not stopped by the lock.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn find_batch(
+    tx: &mut dyn Transaction,
+    identity: &[u8; 32],
+    since: Timestamp,
+) -> Result<Option<i64>, StorageError> {
+    let row = tx.first(
+        "SELECT id FROM batch WHERE identity = ?1 AND created_at > ?2 AND stopped = 0
+         ORDER BY created_at LIMIT 1",
+        &[identity.as_slice().into(), since.into()],
+    )?;
+    Ok(row.map(|row| row.integer(0)))
+}
+
+/// Stores a batch without jobs. Unpublished, it is invisible until [`publish`].
+///
+/// # Errors
+/// [`StorageError`].
+pub fn insert_batch(
+    tx: &mut dyn Transaction,
+    batch: &NewBatch,
+    published: bool,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "INSERT INTO batch(id, account, identity, door, proof, reference, message_id, reply_to, page_options,
+             documents, stopped, published, jobs, settled, created_at)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13)",
+        &[
+            batch.id.into(),
+            (&batch.account).into(),
+            batch.identity.as_slice().into(),
+            batch.door.into(),
+            batch.proof.into(),
+            (&batch.reference).into(),
+            (&batch.message_id).into(),
+            (&batch.reply_to).into(),
+            (&batch.page_options).into(),
+            batch.documents.clone().into(),
+            batch.stopped.into(),
+            published.into(),
+            batch.created_at.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Adds jobs to a batch; a destination that it already has is passed over. Returns how many were added.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn insert_jobs(
+    tx: &mut dyn Transaction,
+    batch: i64,
+    account: &str,
+    jobs: &[NewJob],
+    now: Timestamp,
+) -> Result<usize, StorageError> {
+    let mut added = 0;
+    let mut settled = 0;
+    for job in jobs {
+        let is_final = job.state.is_final();
+        let inserted = tx.execute(
+            "INSERT INTO job(id, batch, account, class, destination, contact, state, status, reason, attempts,
+                 next_at, fence, created_at, settled_at)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, 0, ?11, ?12)
+             ON CONFLICT(batch, destination) DO NOTHING",
+            &[
+                job.id.into(),
+                batch.into(),
+                account.into(),
+                job.class.number().into(),
+                (&job.destination).into(),
+                (&job.contact).into(),
+                job.state.number().into(),
+                job.status.into(),
+                job.reason.clone().into(),
+                job.next_at.into(),
+                now.into(),
+                is_final.then_some(now).into(),
+            ],
+        )?;
+        added += inserted;
+        settled += if is_final { inserted } else { 0 };
+    }
+    tx.execute(
+        "UPDATE batch SET jobs = jobs + ?2, settled = settled + ?3 WHERE id = ?1",
+        &[batch.into(), added.into(), settled.into()],
+    )?;
+    Ok(added)
+}
+
+/// Makes a batch that was written in pieces visible; its staged jobs follow by [`promote`].
+///
+/// # Errors
+/// [`StorageError`].
+pub fn publish(tx: &mut dyn Transaction, batch: i64) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE batch SET published = 1 WHERE id = ?1",
+        &[batch.into()],
+    )?;
+    Ok(())
+}
+
+/// Removes batches that a crash left half written: their senders were never answered.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn drop_unpublished(tx: &mut dyn Transaction) -> Result<usize, StorageError> {
+    tx.execute(
+        "DELETE FROM job WHERE batch IN (SELECT id FROM batch WHERE published = 0)",
+        &[],
+    )?;
+    tx.execute("DELETE FROM batch WHERE published = 0", &[])
+}
+
+/// Lets an account's jobs of `class` take part in the fair share, at most `max_calls` at a time.
+///
+/// A lane that was idle joins at the present virtual time: it can neither save up turns nor lose them.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn activate_lane(
+    tx: &mut dyn Transaction,
+    account: &str,
+    class: i64,
+    max_calls: Option<usize>,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "INSERT INTO lane(account, class, vtime, active, max_calls)
+         VALUES(?1, ?2, COALESCE((SELECT MIN(vtime) FROM lane WHERE active = 1), 0), 1, COALESCE(?3, 1))
+         ON CONFLICT(account, class) DO UPDATE SET
+             vtime = CASE WHEN active = 1 THEN vtime
+                          ELSE MAX(vtime, COALESCE((SELECT MIN(vtime) FROM lane WHERE active = 1), 0)) END,
+             active = 1,
+             max_calls = COALESCE(?3, max_calls)",
+        &[account.into(), class.into(), max_calls.into()],
+    )?;
+    Ok(())
+}
+
+/// The batch `id`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn batch(tx: &mut dyn Transaction, id: i64) -> Result<Option<BatchRow>, StorageError> {
+    let row = tx.first(
+        "SELECT id, account, door, proof, reference, message_id, reply_to, page_options, documents, expired,
+             pages, render_error, forced_report, jobs, settled, created_at
+         FROM batch WHERE id = ?1",
+        &[id.into()],
+    )?;
+    Ok(row.map(|row| batch_row(&row)))
+}
+
+/// Notes that the pages of a batch are in its file.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn set_pages(tx: &mut dyn Transaction, batch: i64, pages: u32) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE batch SET pages = ?2 WHERE id = ?1",
+        &[batch.into(), pages.into()],
+    )?;
+    Ok(())
+}
+
+/// Notes that a batch is told when settled whatever the account wants.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn force_report(tx: &mut dyn Transaction, batch: i64) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE batch SET forced_report = 1 WHERE id = ?1",
+        &[batch.into()],
+    )?;
+    Ok(())
+}
+
+/// How the jobs of a batch ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Settled without having been sent.
+    pub not_sent: i64,
+    /// Of these, stopped by the lock.
+    pub stopped_by_lock: i64,
+}
+
+/// Counts how the jobs of a batch ended.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn tally(tx: &mut dyn Transaction, batch: i64) -> Result<Tally, StorageError> {
+    let row = tx.first(
+        "SELECT COALESCE(SUM(status <> 0), 0), COALESCE(SUM(status = ?2), 0) FROM job WHERE batch = ?1",
+        &[batch.into(), Status::STOPPED_BY_LOCK.into()],
+    )?;
+    Ok(row.map_or_else(Tally::default, |row| Tally {
+        not_sent: row.integer(0),
+        stopped_by_lock: row.integer(1),
+    }))
+}
+
+/// Notes that the documents of a batch can never become pages, and why.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn set_render_error(
+    tx: &mut dyn Transaction,
+    batch: i64,
+    reason: &str,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE batch SET render_error = ?2 WHERE id = ?1",
+        &[batch.into(), reason.into()],
+    )?;
+    Ok(())
+}
+
+/// Whether a 6002 mail about this list may go out now; if so, none may for the next hour.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn may_tell_of_list(
+    tx: &mut dyn Transaction,
+    account: &str,
+    list: &str,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    const HOUR_MS: i64 = 3_600_000;
+    let told = tx.execute(
+        "INSERT INTO list_notice(account, list, at) VALUES(?1, ?2, ?3)
+         ON CONFLICT(account, list) DO UPDATE SET at = ?3 WHERE at <= ?3 - ?4",
+        &[account.into(), list.into(), now.into(), HOUR_MS.into()],
+    )?;
+    Ok(told > 0)
+}
+
+fn batch_row(row: &Row) -> BatchRow {
+    BatchRow {
+        id: row.integer(0),
+        account: row.text(1).to_owned(),
+        door: row.text(2).to_owned(),
+        proof: row.text(3).to_owned(),
+        reference: row.text(4).to_owned(),
+        message_id: row.text(5).to_owned(),
+        reply_to: row.text(6).to_owned(),
+        page_options: row.text(7).to_owned(),
+        documents: row.optional_bytes(8),
+        expired: row.integer(9) != 0,
+        pages: row
+            .optional_integer(10)
+            .and_then(|pages| u32::try_from(pages).ok()),
+        render_error: row.optional_text(11),
+        forced_report: row.integer(12) != 0,
+        jobs: row.integer(13),
+        settled: row.integer(14),
+        created_at: Timestamp::from_ms(row.integer(15)),
+    }
+}
+
+fn status_of(value: i64) -> Status {
+    Status(i32::try_from(value).unwrap_or(i32::MAX))
+}
+
+fn destination_of(text: &str) -> Result<Destination, StorageError> {
+    Destination::from_canonical(text)
+        .ok_or_else(|| StorageError::Damaged("a destination that is no number".into()))
+}

@@ -1,0 +1,408 @@
+//! Who is dialled next, and what came of it.
+
+use crate::fax::CallReport;
+use crate::fax::Destination;
+use crate::status::Status;
+use crate::storage::StorageError;
+use crate::storage::Transaction;
+use crate::storage::jobs::Class;
+use crate::storage::jobs::State;
+use crate::storage::jobs::activate_lane;
+use crate::storage::jobs::destination_of;
+use crate::time::Timestamp;
+
+/// Lanes looked at in one claim; a busy destination parks its jobs, so a few are enough.
+const MOST_LOOKS: usize = 64;
+
+/// A job that this process may dial while its lease holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// The job.
+    pub job: i64,
+    /// Its batch.
+    pub batch: i64,
+    /// The account's id.
+    pub account: String,
+    /// Where to.
+    pub destination: Destination,
+    /// Which attempt this will be, from 1.
+    pub attempt: u32,
+    /// Guards every later write: a newer claim has another one.
+    pub fence: i64,
+}
+
+/// The next job in fair order, leased to `owner` until `lease_until`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn claim(
+    tx: &mut dyn Transaction,
+    owner: i64,
+    lease_until: Timestamp,
+) -> Result<Option<Claim>, StorageError> {
+    for _ in 0..MOST_LOOKS {
+        let Some(lane) = tx.first(
+            "SELECT account, class FROM lane
+             WHERE active = 1 AND (SELECT COUNT(*) FROM job
+                 WHERE job.account = lane.account AND state IN (3, 4)) < max_calls
+             ORDER BY vtime, class LIMIT 1",
+            &[],
+        )?
+        else {
+            return Ok(None);
+        };
+        let (account, class) = (lane.text(0).to_owned(), lane.integer(1));
+        let Some(job) = tx.first(
+            "SELECT id, batch, destination, attempts, fence FROM job
+             WHERE account = ?1 AND class = ?2 AND state = 1 ORDER BY id LIMIT 1",
+            &[(&account).into(), class.into()],
+        )?
+        else {
+            tx.execute(
+                "UPDATE lane SET active = 0 WHERE account = ?1 AND class = ?2",
+                &[(&account).into(), class.into()],
+            )?;
+            continue;
+        };
+        let (id, destination) = (job.integer(0), job.text(2).to_owned());
+        if !take_slot(tx, &account, class, &destination, id)? {
+            continue;
+        }
+        tx.execute(
+            "UPDATE job SET state = 3, status = ?4, owner = ?2, lease_until = ?3, fence = fence + 1,
+                 attempts = attempts + 1
+             WHERE id = ?1",
+            &[id.into(), owner.into(), lease_until.into(), Status::SENDING.into()],
+        )?;
+        tx.execute(
+            "UPDATE lane SET vtime = vtime + ?3 WHERE account = ?1 AND class = ?2",
+            &[(&account).into(), class.into(), Class::step(class).into()],
+        )?;
+        return Ok(Some(Claim {
+            job: id,
+            batch: job.integer(1),
+            account,
+            destination: destination_of(&destination)?,
+            attempt: u32::try_from(job.integer(3) + 1).unwrap_or(u32::MAX),
+            fence: job.integer(4) + 1,
+        }));
+    }
+    Ok(None)
+}
+
+/// One call at a time to a destination: if one is going on, all ready jobs of this lane to it are
+/// parked in one statement, so that a thousand of them cost one look.
+fn take_slot(
+    tx: &mut dyn Transaction,
+    account: &str,
+    class: i64,
+    destination: &str,
+    job: i64,
+) -> Result<bool, StorageError> {
+    let taken = tx.execute(
+        "INSERT INTO destination_slot(destination, job) VALUES(?1, ?2) ON CONFLICT(destination) DO NOTHING",
+        &[destination.into(), job.into()],
+    )?;
+    if taken == 0 {
+        tx.execute(
+            "UPDATE job SET state = 2 WHERE account = ?1 AND class = ?2 AND destination = ?3 AND state = 1",
+            &[account.into(), class.into(), destination.into()],
+        )?;
+    }
+    Ok(taken > 0)
+}
+
+fn free_slot(tx: &mut dyn Transaction, destination: &str, job: i64) -> Result<(), StorageError> {
+    tx.execute(
+        "DELETE FROM destination_slot WHERE destination = ?1 AND job = ?2",
+        &[destination.into(), job.into()],
+    )?;
+    let next = tx.first(
+        "UPDATE job SET state = 1 WHERE id = (SELECT id FROM job WHERE destination = ?1 AND state = 2
+             ORDER BY class, id LIMIT 1)
+         RETURNING account, class",
+        &[destination.into()],
+    )?;
+    match next {
+        Some(row) => activate_lane(tx, row.text(0), row.integer(1), None),
+        None => Ok(()),
+    }
+}
+
+/// Records the dial before it happens (promise P3). `false`: the lease is lost, do not dial.
+///
+/// # Errors
+/// [`StorageError`]; then do not dial either.
+pub fn start_attempt(
+    tx: &mut dyn Transaction,
+    claim: &Claim,
+    owner: i64,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    let moved = tx.execute(
+        "UPDATE job SET state = 4 WHERE id = ?1 AND state = 3 AND fence = ?2 AND owner = ?3 AND lease_until > ?4",
+        &[claim.job.into(), claim.fence.into(), owner.into(), now.into()],
+    )?;
+    if moved == 0 {
+        return Ok(false);
+    }
+    tx.execute(
+        "INSERT INTO attempt(job, n, fence, destination, started_at) VALUES(?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT(job, n) DO UPDATE SET fence = ?3, started_at = ?5",
+        &[
+            claim.job.into(),
+            claim.attempt.into(),
+            claim.fence.into(),
+            claim.destination.canonical().into(),
+            now.into(),
+        ],
+    )?;
+    Ok(true)
+}
+
+/// What became of a claimed job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    /// Sleeping, or a final state.
+    pub state: State,
+    /// The published status.
+    pub status: Status,
+    /// What the status alone does not say.
+    pub reason: Option<String>,
+    /// When the next attempt may be, for a sleeping job.
+    pub next_at: Timestamp,
+    /// What the transport reported; `None` if there was no call.
+    pub report: Option<CallReport>,
+}
+
+/// Writes a settlement. `None`: the claim was not ours any more and nothing changed. `Some(true)`: it
+/// was the last open job of its batch.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn settle(
+    tx: &mut dyn Transaction,
+    claim: &Claim,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<Option<bool>, StorageError> {
+    let is_final = settlement.state.is_final();
+    let report = settlement.report.clone().unwrap_or_default();
+    let duration =
+        i64::try_from(report.ended.since(report.started).as_millis()).unwrap_or(i64::MAX);
+    let moved = tx.first(
+        "UPDATE job SET
+             state = CASE WHEN cancel = 1 AND ?3 = 5 THEN 14 ELSE ?3 END,
+             status = CASE WHEN cancel = 1 AND ?3 = 5 THEN ?11 ELSE ?4 END,
+             reason = ?5, next_at = ?6, owner = NULL, lease_until = NULL,
+             pages_sent = ?7, remote_id = ?8, duration_ms = duration_ms + ?9,
+             settled_at = CASE WHEN ?10 = 1 OR cancel = 1 THEN ?12 END
+         WHERE id = ?1 AND fence = ?2 AND state IN (3, 4) RETURNING state",
+        &[
+            claim.job.into(),
+            claim.fence.into(),
+            settlement.state.number().into(),
+            settlement.status.into(),
+            settlement.reason.clone().into(),
+            settlement.next_at.into(),
+            report.pages_sent.into(),
+            report.remote_id.as_str().into(),
+            duration.into(),
+            is_final.into(),
+            Status::CANCELLED.into(),
+            now.into(),
+        ],
+    )?;
+    let Some(moved) = moved else {
+        return Ok(None);
+    };
+    tx.execute(
+        "UPDATE attempt SET ended_at = ?3, status = ?4, pages_sent = ?5, remote_id = ?6 WHERE job = ?1 AND n = ?2",
+        &[
+            claim.job.into(),
+            claim.attempt.into(),
+            now.into(),
+            settlement.status.into(),
+            report.pages_sent.into(),
+            report.remote_id.as_str().into(),
+        ],
+    )?;
+    free_slot(tx, &claim.destination.canonical(), claim.job)?;
+    if !State::from_number(moved.integer(0))?.is_final() {
+        return Ok(Some(false));
+    }
+    settle_one(tx, claim.batch).map(Some)
+}
+
+/// Counts one more settled job of a batch; whether it was the last.
+pub(super) fn settle_one(tx: &mut dyn Transaction, batch: i64) -> Result<bool, StorageError> {
+    let row = tx.first(
+        "UPDATE batch SET settled = settled + 1 WHERE id = ?1 RETURNING settled >= jobs",
+        &[batch.into()],
+    )?;
+    Ok(row.is_some_and(|row| row.integer(0) != 0))
+}
+
+/// Gives a claim back that was not dialled; the attempt does not count.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn forget_claim(tx: &mut dyn Transaction, claim: &Claim) -> Result<(), StorageError> {
+    let moved = tx.first(
+        "UPDATE job SET state = 1, owner = NULL, lease_until = NULL, fence = fence + 1, attempts = attempts - 1
+         WHERE id = ?1 AND fence = ?2 AND state IN (3, 4) RETURNING account, class",
+        &[claim.job.into(), claim.fence.into()],
+    )?;
+    if let Some(row) = moved {
+        tx.execute(
+            "DELETE FROM attempt WHERE job = ?1 AND n = ?2 AND ended_at IS NULL",
+            &[claim.job.into(), claim.attempt.into()],
+        )?;
+        free_slot(tx, &claim.destination.canonical(), claim.job)?;
+        activate_lane(tx, row.text(0), row.integer(1), None)?;
+    }
+    Ok(())
+}
+
+/// Puts a claim off that was not dialled: it sleeps until `again`, and the attempt does not count.
+/// `trouble` is shown to whoever asks why it waits.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn put_off(
+    tx: &mut dyn Transaction,
+    claim: &Claim,
+    again: Timestamp,
+    trouble: &str,
+) -> Result<(), StorageError> {
+    let moved = tx.execute(
+        "UPDATE job SET state = 5, next_at = ?3, reason = ?4, owner = NULL, lease_until = NULL, fence = fence + 1,
+             attempts = attempts - 1
+         WHERE id = ?1 AND fence = ?2 AND state = 3",
+        &[claim.job.into(), claim.fence.into(), again.into(), trouble.into()],
+    )?;
+    match moved {
+        0 => Ok(()),
+        _ => free_slot(tx, &claim.destination.canonical(), claim.job),
+    }
+}
+
+/// Prolongs the leases of `owner`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn renew(
+    tx: &mut dyn Transaction,
+    owner: i64,
+    lease_until: Timestamp,
+) -> Result<usize, StorageError> {
+    tx.execute(
+        "UPDATE job SET lease_until = ?2 WHERE owner = ?1 AND state IN (3, 4)",
+        &[owner.into(), lease_until.into()],
+    )
+}
+
+/// Lets what is due go on: pending and sleeping jobs whose time has come, staged jobs of published
+/// batches, parked jobs whose destination is free. Returns whether anything moved.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn promote(tx: &mut dyn Transaction, now: Timestamp) -> Result<bool, StorageError> {
+    const AT_ONCE: i64 = 2_000;
+    let due = tx.query(
+        "UPDATE job SET state = 1, status = CASE WHEN attempts = 0 THEN ?3 ELSE status END
+         WHERE id IN (SELECT id FROM job WHERE state IN (0, 5) AND next_at <= ?1 ORDER BY next_at LIMIT ?2)
+         RETURNING account, class",
+        &[now.into(), AT_ONCE.into(), Status::READY.into()],
+    )?;
+    let staged = tx.query(
+        "UPDATE job SET state = CASE WHEN next_at > ?1 THEN 0 ELSE 1 END
+         WHERE id IN (SELECT job.id FROM job JOIN batch ON batch.id = job.batch
+             WHERE job.state = 6 AND batch.published = 1 LIMIT ?2)
+         RETURNING account, class",
+        &[now.into(), AT_ONCE.into()],
+    )?;
+    let freed = tx.query(
+        "UPDATE job SET state = 1
+         WHERE state = 2 AND NOT EXISTS (SELECT 1 FROM destination_slot s WHERE s.destination = job.destination)
+         RETURNING account, class",
+        &[],
+    )?;
+    let moved = due.iter().chain(&staged).chain(&freed);
+    let mut lanes: Vec<_> = moved.map(|row| (row.text(0), row.integer(1))).collect();
+    lanes.sort_unstable();
+    lanes.dedup();
+    for (account, class) in &lanes {
+        activate_lane(tx, account, *class, None)?;
+    }
+    Ok(!lanes.is_empty())
+}
+
+/// A call that was going on when the process that made it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dialled {
+    /// The claim as it was.
+    pub claim: Claim,
+    /// When it was dialled.
+    pub started_at: Timestamp,
+}
+
+/// Claims that nobody holds any more, at `now`, go back; calls among them are returned, to be resolved.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn dialled(tx: &mut dyn Transaction, now: Timestamp) -> Result<Vec<Dialled>, StorageError> {
+    let rows = tx.query(
+        "SELECT job.id, job.batch, job.account, job.destination, job.attempts, job.fence, job.state,
+             COALESCE((SELECT started_at FROM attempt WHERE job = job.id AND n = job.attempts), 0)
+         FROM job WHERE state IN (3, 4) AND lease_until <= ?1",
+        &[now.into()],
+    )?;
+    let mut calls = Vec::new();
+    for row in rows {
+        let claim = Claim {
+            job: row.integer(0),
+            batch: row.integer(1),
+            account: row.text(2).to_owned(),
+            destination: destination_of(row.text(3))?,
+            attempt: u32::try_from(row.integer(4)).unwrap_or(u32::MAX),
+            fence: row.integer(5),
+        };
+        match State::from_number(row.integer(6))? == State::Dialling {
+            true => calls.push(Dialled {
+                claim,
+                started_at: Timestamp::from_ms(row.integer(7)),
+            }),
+            false => forget_claim(tx, &claim)?,
+        }
+    }
+    Ok(calls)
+}
+
+/// Ends every lease: called once at start, when no other process can be serving this state.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn fence_restarted(tx: &mut dyn Transaction, now: Timestamp) -> Result<usize, StorageError> {
+    tx.execute(
+        "UPDATE job SET lease_until = ?1 WHERE state IN (3, 4)",
+        &[now.into()],
+    )
+}
+
+/// Automatic redials to `destination` since `since` and since its last success.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn redials(
+    tx: &mut dyn Transaction,
+    destination: &Destination,
+    since: Timestamp,
+) -> Result<u32, StorageError> {
+    let row = tx.first(
+        "SELECT COUNT(*) FROM attempt WHERE destination = ?1 AND started_at > MAX(?2,
+             COALESCE((SELECT MAX(started_at) FROM attempt WHERE destination = ?1 AND status = 0), 0))",
+        &[destination.canonical().into(), since.into()],
+    )?;
+    Ok(row.map_or(0, |row| u32::try_from(row.integer(0)).unwrap_or(u32::MAX)))
+}

@@ -1,0 +1,233 @@
+//! Jobs as people look at them, and their end by cancelling or by age.
+
+use crate::status::Status;
+use crate::storage::Row;
+use crate::storage::StorageError;
+use crate::storage::Transaction;
+use crate::storage::jobs::State;
+use crate::storage::jobs::claim::settle_one;
+use crate::storage::jobs::status_of;
+use crate::time::Timestamp;
+
+/// A job as stored.
+#[derive(Clone, Debug)]
+pub struct JobRow {
+    /// Identifier.
+    pub id: i64,
+    /// Its batch.
+    pub batch: i64,
+    /// The account's id.
+    pub account: String,
+    /// Canonical destination, or the name of a list that was refused whole.
+    pub destination: String,
+    /// Name of the contact.
+    pub contact: String,
+    /// Where it is on its way.
+    pub state: State,
+    /// The published status.
+    pub status: Status,
+    /// What the status alone does not say.
+    pub reason: Option<String>,
+    /// Calls so far.
+    pub attempts: i64,
+    /// When it is due.
+    pub next_at: Timestamp,
+    /// Pages that the far end confirmed.
+    pub pages_sent: u32,
+    /// The far end's identifier.
+    pub remote_id: String,
+    /// Time on the line, milliseconds.
+    pub duration_ms: i64,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it was settled.
+    pub settled_at: Option<Timestamp>,
+    /// The subject of its submission without options.
+    pub reference: String,
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub struct AttemptRow {
+    /// Which one, from 1.
+    pub n: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What came of it.
+    pub status: Option<Status>,
+    /// Pages that the far end confirmed.
+    pub pages_sent: i64,
+    /// The far end's identifier.
+    pub remote_id: String,
+}
+
+const COLUMNS: &str = "job.id, job.batch, job.account, job.destination, job.contact, job.state, job.status,
+    job.reason, job.attempts, job.next_at, job.pages_sent, job.remote_id, job.duration_ms, job.created_at,
+    job.settled_at, batch.reference FROM job JOIN batch ON batch.id = job.batch";
+
+/// The job `id`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn job(tx: &mut dyn Transaction, id: i64) -> Result<Option<JobRow>, StorageError> {
+    let sql = format!("SELECT {COLUMNS} WHERE job.id = ?1 AND batch.published = 1");
+    tx.first(&sql, &[id.into()])?
+        .map(|row| job_row(&row))
+        .transpose()
+}
+
+/// The newest jobs first: of one account or all, older than `before` if given, at most `limit`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn jobs(
+    tx: &mut dyn Transaction,
+    account: Option<&str>,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<JobRow>, StorageError> {
+    let sql = format!(
+        "SELECT {COLUMNS} WHERE batch.published = 1 AND (?1 IS NULL OR job.account = ?1)
+             AND job.id < COALESCE(?2, 9223372036854775807) ORDER BY job.id DESC LIMIT ?3"
+    );
+    let rows = tx.query(&sql, &[account.into(), before.into(), limit.into()])?;
+    rows.iter().map(job_row).collect()
+}
+
+/// All jobs of a batch, in the order in which they were asked for.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn jobs_of_batch(tx: &mut dyn Transaction, batch: i64) -> Result<Vec<JobRow>, StorageError> {
+    let sql = format!("SELECT {COLUMNS} WHERE job.batch = ?1 ORDER BY job.id");
+    let rows = tx.query(&sql, &[batch.into()])?;
+    rows.iter().map(job_row).collect()
+}
+
+/// The calls of a job.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn attempts(tx: &mut dyn Transaction, job: i64) -> Result<Vec<AttemptRow>, StorageError> {
+    let rows = tx.query(
+        "SELECT n, started_at, ended_at, status, pages_sent, remote_id FROM attempt WHERE job = ?1 ORDER BY n",
+        &[job.into()],
+    )?;
+    let attempt = |row: &Row| AttemptRow {
+        n: row.integer(0),
+        started_at: Timestamp::from_ms(row.integer(1)),
+        ended_at: row.optional_integer(2).map(Timestamp::from_ms),
+        status: row.optional_integer(3).map(status_of),
+        pages_sent: row.integer(4),
+        remote_id: row.text(5).to_owned(),
+    };
+    Ok(rows.iter().map(attempt).collect())
+}
+
+/// Cancels a job: at once if it is waiting; after the present call, should that fail, if it is dialled.
+/// `None`: there is nothing to cancel. `Some(true)`: it was the last open job of its batch.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn cancel(
+    tx: &mut dyn Transaction,
+    id: i64,
+    now: Timestamp,
+) -> Result<Option<bool>, StorageError> {
+    let waiting = tx.first(
+        "UPDATE job SET state = 14, status = ?2, settled_at = ?3 WHERE id = ?1 AND state IN (0, 1, 2, 5)
+         RETURNING batch",
+        &[id.into(), Status::CANCELLED.into(), now.into()],
+    )?;
+    if let Some(row) = waiting {
+        return settle_one(tx, row.integer(0)).map(Some);
+    }
+    let active = tx.execute(
+        "UPDATE job SET cancel = 1 WHERE id = ?1 AND state IN (3, 4)",
+        &[id.into()],
+    )?;
+    Ok((active > 0).then_some(false))
+}
+
+/// How many jobs are in each state, for the metrics.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn counts_by_state(tx: &mut dyn Transaction) -> Result<Vec<(State, i64)>, StorageError> {
+    let rows = tx.query(
+        "SELECT state, COUNT(*) FROM job WHERE state < 10 GROUP BY state",
+        &[],
+    )?;
+    rows.iter()
+        .map(|row| Ok((State::from_number(row.integer(0))?, row.integer(1))))
+        .collect()
+}
+
+/// Marks up to 500 settled batches from before `before` as expired and returns them; their files are to
+/// be removed.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn expire_batches(
+    tx: &mut dyn Transaction,
+    before: Timestamp,
+) -> Result<Vec<i64>, StorageError> {
+    let rows = tx.query(
+        "UPDATE batch SET expired = 1, documents = NULL WHERE id IN (SELECT id FROM batch
+             WHERE created_at < ?1 AND expired = 0 AND settled >= jobs AND published = 1 LIMIT 500)
+         RETURNING id",
+        &[before.into()],
+    )?;
+    Ok(rows.iter().map(|row| row.integer(0)).collect())
+}
+
+/// Removes up to 500 expired batches from before `before` with their jobs and events, and events and
+/// strike identities as old. Returns how many batches went.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn purge_history(tx: &mut dyn Transaction, before: Timestamp) -> Result<usize, StorageError> {
+    let rows = tx.query(
+        "SELECT id FROM batch WHERE created_at < ?1 AND expired = 1 AND settled >= jobs LIMIT 500",
+        &[before.into()],
+    )?;
+    for row in &rows {
+        let batch = row.integer(0);
+        tx.execute(
+            "DELETE FROM attempt WHERE job IN (SELECT id FROM job WHERE batch = ?1)",
+            &[batch.into()],
+        )?;
+        tx.execute("DELETE FROM event WHERE batch = ?1", &[batch.into()])?;
+        tx.execute("DELETE FROM job WHERE batch = ?1", &[batch.into()])?;
+        tx.execute("DELETE FROM batch WHERE id = ?1", &[batch.into()])?;
+    }
+    tx.execute("DELETE FROM event WHERE at < ?1", &[before.into()])?;
+    tx.execute(
+        "DELETE FROM outbox WHERE created_at < ?1 AND state <> 0",
+        &[before.into()],
+    )?;
+    Ok(rows.len())
+}
+
+fn job_row(row: &Row) -> Result<JobRow, StorageError> {
+    Ok(JobRow {
+        id: row.integer(0),
+        batch: row.integer(1),
+        account: row.text(2).to_owned(),
+        destination: row.text(3).to_owned(),
+        contact: row.text(4).to_owned(),
+        state: State::from_number(row.integer(5))?,
+        status: status_of(row.integer(6)),
+        reason: row.optional_text(7),
+        attempts: row.integer(8),
+        next_at: Timestamp::from_ms(row.integer(9)),
+        pages_sent: u32::try_from(row.integer(10)).unwrap_or_default(),
+        remote_id: row.text(11).to_owned(),
+        duration_ms: row.integer(12),
+        created_at: Timestamp::from_ms(row.integer(13)),
+        settled_at: row.optional_integer(14).map(Timestamp::from_ms),
+        reference: row.text(15).to_owned(),
+    })
+}

@@ -1,0 +1,81 @@
+//! Numbered schema changes, each applied once, in order, in one exclusive transaction.
+
+use rusqlite::Connection;
+use rusqlite::TransactionBehavior;
+
+use crate::storage::StorageError;
+
+/// Every change so far. An applied one is never edited: its checksum is kept.
+const ALL: &[(i64, &str)] = &[(1, include_str!("migrations/0001-main.sql"))];
+
+/// Brings the schema up to date.
+///
+/// # Errors
+/// [`StorageError::Database`] if the schema is newer than this program, was applied from another text,
+/// or a change fails; then nothing was changed.
+pub(crate) fn run(connection: &mut Connection) -> Result<(), StorageError> {
+    let failed = |error: rusqlite::Error| StorageError::Database(format!("migration: {error}"));
+    let tx = connection
+        .transaction_with_behavior(TransactionBehavior::Exclusive)
+        .map_err(failed)?;
+    tx.execute_batch("CREATE TABLE IF NOT EXISTS schema_migration(number BIGINT PRIMARY KEY, checksum TEXT NOT NULL)")
+        .map_err(failed)?;
+    let newest: i64 = tx
+        .query_row(
+            "SELECT COALESCE(MAX(number), 0) FROM schema_migration",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(failed)?;
+    if ALL.iter().all(|(number, _)| *number < newest) {
+        return Err(StorageError::Database(format!(
+            "the schema has version {newest}; this program is older"
+        )));
+    }
+    for (number, sql) in ALL {
+        let checksum = blake3::hash(sql.as_bytes()).to_hex().to_string();
+        if *number > newest {
+            tx.execute_batch(sql).map_err(failed)?;
+            tx.execute(
+                "INSERT INTO schema_migration VALUES(?1, ?2)",
+                (number, &checksum),
+            )
+            .map_err(failed)?;
+            continue;
+        }
+        let applied: String = tx
+            .query_row(
+                "SELECT checksum FROM schema_migration WHERE number = ?1",
+                [number],
+                |row| row.get(0),
+            )
+            .map_err(failed)?;
+        if applied != checksum {
+            return Err(StorageError::Database(format!(
+                "migration {number} was applied from another text"
+            )));
+        }
+    }
+    tx.commit().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_newer_than_the_program_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        run(&mut connection).unwrap();
+        run(&mut connection).unwrap();
+        connection
+            .execute("INSERT INTO schema_migration VALUES(99, '')", [])
+            .unwrap();
+        assert!(
+            run(&mut connection)
+                .unwrap_err()
+                .to_string()
+                .contains("older")
+        );
+    }
+}
