@@ -25,14 +25,7 @@ use crate::time::SystemClock;
 /// # Panics
 /// If the two differ, or a reply is no reply line.
 pub fn fuzz_session(input: &[u8]) {
-    let (_stop, shutdown) = watch::channel(false);
-    let service = Service {
-        name: "gw.example".to_owned(),
-        limits: small_limits(),
-        door: OpenDoor,
-        clock: Arc::new(SystemClock),
-        shutdown,
-    };
+    let service = service();
     let whole = drive(&service, std::iter::once(input));
     let mut rest = input;
     let pieces = std::iter::from_fn(|| {
@@ -49,6 +42,17 @@ pub fn fuzz_session(input: &[u8]) {
     // Whether a message came before its 354 depends on the pieces, as it must: only then they differ.
     if !whole.early && !pieced.early {
         assert_eq!(whole, pieced);
+    }
+}
+
+/// A service that is never started: only its limits and its door are asked.
+pub(super) fn service() -> Service<OpenDoor> {
+    Service {
+        name: "gw.example".to_owned(),
+        limits: small_limits(),
+        door: OpenDoor,
+        clock: Arc::new(SystemClock),
+        shutdown: watch::channel(false).1,
     }
 }
 
@@ -86,7 +90,7 @@ fn drive<'a>(service: &Service<OpenDoor>, pieces: impl Iterator<Item = &'a [u8]>
 }
 
 /// Refuses every third recipient or so, by the length of its address.
-struct OpenDoor;
+pub(super) struct OpenDoor;
 
 impl Door for OpenDoor {
     fn recipient(&self, address: &Address) -> Result<(), RecipientRefusal> {

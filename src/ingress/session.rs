@@ -337,3 +337,51 @@ impl<'s, D: Door> Session<'s, D> {
 const LONGEST_LINE: usize = 4096;
 /// Most commands from one accepted message to the next: room for thousands of refused recipients.
 const MOST_COMMANDS: u64 = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingress::fuzz;
+
+    const ONE_MESSAGE: &[u8] =
+        b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<1@fax.example>\r\nDATA\r\na\r\n.\r\n";
+
+    fn peer() -> IpAddr {
+        "192.0.2.1".parse().unwrap()
+    }
+
+    /// Says NOOP so many times; whether the session closes at the last one.
+    fn noop(session: &mut Session<'_, fuzz::OpenDoor>, times: u64) -> bool {
+        let events: Vec<Event> = (0..times)
+            .map(|_| session.receive(&mut &b"NOOP\r\n"[..]))
+            .collect();
+        let closed: Vec<bool> = events
+            .iter()
+            .map(|event| matches!(event, Event::Close(Close::Broken)))
+            .collect();
+        let (last, before) = closed.split_last().unwrap();
+        assert!(!before.contains(&true));
+        *last
+    }
+
+    #[test]
+    fn commands_without_a_message_come_to_an_end() {
+        let service = fuzz::service();
+        let mut session = Session::new(&service, peer());
+        assert!(!noop(&mut session, MOST_COMMANDS));
+        assert!(noop(&mut session, 1));
+        let replies = session.take_replies();
+        assert!(replies.ends_with(b"421 4.7.0 Too many commands\r\n"));
+    }
+
+    #[test]
+    fn an_accepted_message_gives_room_for_more_commands() {
+        let service = fuzz::service();
+        let mut session = Session::new(&service, peer());
+        assert!(!noop(&mut session, MOST_COMMANDS - 4));
+        let event = session.receive(&mut &ONE_MESSAGE[..]);
+        assert!(matches!(event, Event::Message(_)));
+        session.answer(&reply::queued("1"));
+        assert!(!noop(&mut session, MOST_COMMANDS));
+    }
+}

@@ -8,6 +8,7 @@ use faxgate::config::Smtp;
 use faxgate::ingress;
 use faxgate::ingress::Service;
 use tokio::io::AsyncBufReadExt;
+use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
@@ -185,40 +186,52 @@ async fn a_port_is_bound_again_at_once() {
     Client::connect(&again).await.expect("220").await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_client_that_never_reads_is_given_up() {
-    let (mut client, server) = tokio::io::duplex(64);
-    let (_stop, shutdown) = watch::channel(false);
-    let service = Service {
+/// A service without listeners.
+fn service() -> Service<Recorder> {
+    Service {
         name: "gw.example".into(),
         limits: limits(),
         door: Recorder::default(),
         clock: Arc::new(TokioClock::default()),
-        shutdown,
-    };
+        shutdown: watch::channel(false).1,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_reads_is_given_up() {
+    let (mut client, server) = tokio::io::duplex(64);
     let begun = Instant::now();
-    let session = async move {
-        ingress::attend(&service, server, "192.0.2.1".parse().unwrap()).await;
-        Instant::now()
-    };
-    let session = tokio::spawn(session);
+    let session = tokio::spawn(async move {
+        ingress::attend(&service(), server, "192.0.2.1".parse().unwrap()).await;
+        begun.elapsed()
+    });
     while client.write_all(b"HELP\r\n").await.is_ok() {}
-    let waited = session.await.unwrap() - begun;
+    let waited = session.await.unwrap();
     assert!(waited >= Duration::from_secs(300) && waited < Duration::from_secs(302));
 }
 
-#[test]
-fn an_idle_session_is_small() {
-    let (_stop, shutdown) = watch::channel(false);
-    let service = Service {
-        name: String::new(),
-        limits: limits(),
-        door: Recorder::default(),
-        clock: Arc::new(faxgate::time::SystemClock),
-        shutdown,
-    };
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_cut_off_can_finish_and_read_why() {
+    let (mut client, server) = tokio::io::duplex(1024);
+    let session = tokio::spawn(async move {
+        ingress::attend(&service(), server, "192.0.2.1".parse().unwrap()).await;
+    });
+    client.write_all(&[b'x'; 100_000]).await.unwrap();
+    let mut replies = String::new();
+    client.shutdown().await.unwrap();
+    client.read_to_string(&mut replies).await.unwrap();
+    assert!(
+        replies.ends_with("500 5.5.2 Line too long\r\n"),
+        "{replies}"
+    );
+    session.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_idle_session_is_small() {
+    let service = service();
     let (_client, server) = tokio::io::duplex(1);
     let session = ingress::attend(&service, server, "192.0.2.1".parse().unwrap());
     let size = size_of_val(&session);
-    assert!(size <= 1_536, "{size} bytes besides the read buffer");
+    assert!(size <= 1_024, "{size} bytes besides the read buffer");
 }
