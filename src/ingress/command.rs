@@ -1,0 +1,347 @@
+//! One line becomes one command, or the reason why it is none.
+
+mod path;
+
+use std::borrow::Cow;
+
+use smtp_proto::Error;
+use smtp_proto::Request;
+
+use crate::smtp::Address;
+
+/// A command of RFC 5321 as far as this door knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    /// `DATA`
+    Data,
+    /// `EHLO`; who the client says it is means nothing and is not kept.
+    Ehlo,
+    /// `EXPN`
+    Expn,
+    /// `HELO`
+    Helo,
+    /// `HELP`
+    Help,
+    /// `MAIL FROM`
+    Mail(Mail),
+    /// `NOOP`
+    Noop,
+    /// `QUIT`
+    Quit,
+    /// `RCPT TO`
+    Rcpt(Address),
+    /// `RSET`
+    Rset,
+    /// A command of an extension that is not offered.
+    Unsupported,
+    /// `BDAT`, not offered either: what follows it is no command.
+    UnsupportedChunk,
+    /// `VRFY`
+    Vrfy,
+}
+
+/// What `MAIL` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mail {
+    /// The reverse-path; `None` is the null reverse-path.
+    pub(super) reverse_path: Option<Address>,
+    /// Bytes the client announces (RFC 1870); saturates.
+    pub(super) size: Option<u64>,
+}
+
+/// Why a line is no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mistake {
+    /// The argument is missing or unreadable.
+    Argument,
+    /// The line does not end in CRLF, or has control characters or bytes that are not UTF-8.
+    Bytes,
+    /// No such command.
+    Command,
+    /// A parameter has a value it cannot have.
+    ParameterValue,
+    /// The forward-path is no address.
+    Recipient,
+    /// The reverse-path is no address.
+    Sender,
+    /// A parameter of an extension that is not offered.
+    UnknownParameter,
+}
+
+/// Reads `line`, which ends in LF; `host` is our own name.
+///
+/// # Errors
+/// [`Mistake`] says what to answer.
+pub(super) fn parse(line: &[u8], host: &str) -> Result<Command, Mistake> {
+    let text = text(line)?;
+    let argument = |verb: &str| {
+        let (head, rest) = text.split_at_checked(verb.len())?;
+        let apart = rest.is_empty() || rest.starts_with(' ');
+        (head.eq_ignore_ascii_case(verb) && apart).then_some(rest)
+    };
+    if let Some(rest) = argument("MAIL") {
+        mail(rest, host)
+    } else if let Some(rest) = argument("RCPT") {
+        rcpt(rest, host)
+    } else {
+        other(line)
+    }
+}
+
+/// The line without its end. Looked at before the grammar sees it, which replaces bad bytes silently.
+fn text(line: &[u8]) -> Result<&str, Mistake> {
+    // RFC 5321 section 2.3.8: LF alone ends no line.
+    let content = line.strip_suffix(b"\r\n").ok_or(Mistake::Bytes)?;
+    let text = std::str::from_utf8(content).map_err(|_| Mistake::Bytes)?;
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        return Err(Mistake::Bytes);
+    }
+    Ok(text)
+}
+
+fn mail(rest: &str, host: &str) -> Result<Command, Mistake> {
+    let (path, parameters) = path_of("FROM", rest)?;
+    let reverse_path = match path.trim() {
+        "" => None,
+        path => Some(path::address(path, host).ok_or(Mistake::Sender)?),
+    };
+    let mut size = None;
+    for parameter in parameters.split_ascii_whitespace() {
+        let (name, value) = match parameter.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (parameter, None),
+        };
+        match (name.to_ascii_uppercase().as_str(), value) {
+            ("SIZE", Some(digits)) => size = Some(announced(digits)?),
+            ("BODY", Some(body)) => encoding(body)?,
+            // RFC 6531 section 3.4. UTF-8 is read in every address; the parameter changes nothing.
+            ("SMTPUTF8", None) => {}
+            ("SIZE" | "BODY" | "SMTPUTF8", _) => return Err(Mistake::ParameterValue),
+            _ => return Err(Mistake::UnknownParameter),
+        }
+    }
+    Ok(Command::Mail(Mail { reverse_path, size }))
+}
+
+fn rcpt(rest: &str, host: &str) -> Result<Command, Mistake> {
+    let (path, parameters) = path_of("TO", rest)?;
+    let address = path::address(path, host).ok_or(Mistake::Recipient)?;
+    if parameters.trim().is_empty() {
+        Ok(Command::Rcpt(address))
+    } else {
+        Err(Mistake::UnknownParameter)
+    }
+}
+
+/// Path and parameters behind `keyword` and its colon; spaces around the colon are forgiven.
+fn path_of<'a>(keyword: &str, rest: &'a str) -> Result<(&'a str, &'a str), Mistake> {
+    let rest = rest.trim_start();
+    let (head, rest) = rest
+        .split_at_checked(keyword.len())
+        .ok_or(Mistake::Argument)?;
+    if !head.eq_ignore_ascii_case(keyword) {
+        return Err(Mistake::Argument);
+    }
+    let rest = rest.trim_start().strip_prefix(':');
+    rest.and_then(path::split).ok_or(Mistake::Argument)
+}
+
+/// RFC 1870 section 3: up to twenty digits.
+fn announced(digits: &str) -> Result<u64, Mistake> {
+    if digits.is_empty() || digits.len() > 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Mistake::ParameterValue);
+    }
+    Ok(digits.parse().unwrap_or(u64::MAX))
+}
+
+/// RFC 6152 section 2. BINARYMIME belongs to an extension that is not offered.
+fn encoding(body: &str) -> Result<(), Mistake> {
+    if body.eq_ignore_ascii_case("7BIT") || body.eq_ignore_ascii_case("8BITMIME") {
+        Ok(())
+    } else if body.eq_ignore_ascii_case("BINARYMIME") {
+        Err(Mistake::UnknownParameter)
+    } else {
+        Err(Mistake::ParameterValue)
+    }
+}
+
+/// Every command without a path, by the grammar crate.
+fn other(line: &[u8]) -> Result<Command, Mistake> {
+    match Request::parse(&mut line.iter()) {
+        Ok(request) => Ok(known(&request)),
+        Err(error) => Err(match error {
+            Error::UnknownCommand | Error::NeedsMoreData { .. } => Mistake::Command,
+            Error::InvalidSenderAddress => Mistake::Sender,
+            Error::InvalidRecipientAddress => Mistake::Recipient,
+            Error::UnsupportedParameter { .. } => Mistake::UnknownParameter,
+            Error::SyntaxError { .. }
+            | Error::InvalidParameter { .. }
+            | Error::ResponseTooLong
+            | Error::InvalidResponse { .. } => Mistake::Argument,
+        }),
+    }
+}
+
+fn known(request: &Request<Cow<'_, str>>) -> Command {
+    match request {
+        Request::Data => Command::Data,
+        Request::Ehlo { .. } => Command::Ehlo,
+        Request::Expn { .. } => Command::Expn,
+        Request::Helo { .. } => Command::Helo,
+        Request::Help { .. } => Command::Help,
+        Request::Noop { .. } => Command::Noop,
+        Request::Quit => Command::Quit,
+        Request::Rset => Command::Rset,
+        Request::Vrfy { .. } => Command::Vrfy,
+        Request::Bdat { .. } | Request::Burl { .. } => Command::UnsupportedChunk,
+        Request::Auth { .. }
+        | Request::Atrn { .. }
+        | Request::Etrn { .. }
+        | Request::Lhlo { .. }
+        | Request::StartTls
+        // Read above; the grammar reaches them only behind leading spaces.
+        | Request::Mail { .. }
+        | Request::Rcpt { .. } => Command::Unsupported,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(line: &str) -> Result<Command, Mistake> {
+        parse(format!("{line}\r\n").as_bytes(), "gw.example")
+    }
+
+    fn sender(line: &str) -> Option<String> {
+        match read(line) {
+            Ok(Command::Mail(mail)) => mail.reverse_path.map(|address| address.to_string()),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn verbs_are_read_in_any_case() {
+        for (line, command) in [
+            ("EHLO my_pc.local", Command::Ehlo),
+            ("ehlo [IPv6:::1]", Command::Ehlo),
+            ("HELO a", Command::Helo),
+            ("data", Command::Data),
+            ("Rset", Command::Rset),
+            ("NOOP", Command::Noop),
+            ("NOOP whatever", Command::Noop),
+            ("VRFY tanaka", Command::Vrfy),
+            ("EXPN shops", Command::Expn),
+            ("HELP", Command::Help),
+            ("QUIT", Command::Quit),
+            ("STARTTLS", Command::Unsupported),
+            ("AUTH PLAIN AGEAYg==", Command::Unsupported),
+            ("BDAT 10 LAST", Command::UnsupportedChunk),
+        ] {
+            assert_eq!(read(line), Ok(command), "{line}");
+        }
+        for (line, mistake) in [
+            ("", Mistake::Command),
+            ("FOO", Mistake::Command),
+            ("GET / HTTP/1.1", Mistake::Command),
+            ("MAILFROM:<a@b>", Mistake::Command),
+            ("EHLO", Mistake::Argument),
+            ("HELO", Mistake::Argument),
+        ] {
+            assert_eq!(read(line), Err(mistake), "{line}");
+        }
+    }
+
+    #[test]
+    fn mail_takes_a_path_with_or_without_brackets() {
+        for line in [
+            "MAIL FROM:<a@b.example>",
+            "mail from: <a@b.example>",
+            "MAIL FROM :<a@b.example>",
+            "MAIL FROM:a@b.example",
+            "MAIL FROM:<a@b.example> SIZE=5 BODY=8BITMIME SMTPUTF8",
+        ] {
+            assert_eq!(sender(line).as_deref(), Some("a@b.example"), "{line}");
+        }
+        assert_eq!(sender("MAIL FROM:<>"), None);
+        assert_eq!(
+            sender("MAIL FROM:<postmaster>").as_deref(),
+            Some("postmaster@gw.example")
+        );
+        for (line, mistake) in [
+            ("MAIL", Mistake::Argument),
+            ("MAIL FROM", Mistake::Argument),
+            ("MAIL FROM:", Mistake::Argument),
+            ("MAIL TO:<a@b>", Mistake::Argument),
+            ("MAIL FROM:<tanaka>", Mistake::Sender),
+            ("MAIL FROM:<a@b>x", Mistake::Argument),
+        ] {
+            assert_eq!(read(line), Err(mistake), "{line}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_are_not_offered_are_named_mistakes() {
+        for (line, mistake) in [
+            ("MAIL FROM:<a@b> FOO", Mistake::UnknownParameter),
+            ("MAIL FROM:<a@b> RET=HDRS", Mistake::UnknownParameter),
+            ("MAIL FROM:<a@b> BODY=BINARYMIME", Mistake::UnknownParameter),
+            ("MAIL FROM:<a@b> BODY=9BIT", Mistake::ParameterValue),
+            ("MAIL FROM:<a@b> SIZE", Mistake::ParameterValue),
+            ("MAIL FROM:<a@b> SIZE=-1", Mistake::ParameterValue),
+            ("RCPT TO:<a@b> NOTIFY=NEVER", Mistake::UnknownParameter),
+            ("RCPT TO:<>", Mistake::Recipient),
+        ] {
+            assert_eq!(read(line), Err(mistake), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_announced_size_too_large_for_a_number_is_still_large() {
+        let Ok(Command::Mail(mail)) = read("MAIL FROM:<a@b> size=99999999999999999999") else {
+            panic!("no MAIL")
+        };
+        assert_eq!(mail.size, Some(u64::MAX));
+    }
+
+    #[test]
+    fn bytes_that_no_command_has_are_refused_before_the_grammar() {
+        for line in [
+            &b"NOOP\n"[..],
+            b"NOOP\0\r\n",
+            b"MAIL FROM:<a\r@b>\r\n",
+            b"MAIL FROM:<a\xff@b>\r\n",
+            b"NOOP \x1b\r\n",
+        ] {
+            assert_eq!(
+                parse(line, "gw.example"),
+                Err(Mistake::Bytes),
+                "{}",
+                line.escape_ascii()
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn plain_paths_are_read_as_the_grammar_crate_reads_them(
+            path in "[a-z0-9+=/-]{1,8}(\\.[a-z0-9]{1,4}){0,2}@[a-z0-9]{1,8}\\.example",
+        ) {
+            let line = format!("MAIL FROM:<{path}>\r\n");
+            let theirs = match Request::parse(&mut line.as_bytes().iter()) {
+                Ok(Request::Mail { from }) => from.address.into_owned(),
+                other => panic!("{other:?}"),
+            };
+            prop_assert_eq!(sender(line.trim_end()), Some(theirs));
+        }
+
+        #[test]
+        fn no_line_makes_the_parser_panic(line in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = parse(&[b"MAIL FROM:", line.as_slice(), b"\r\n"].concat(), "gw.example");
+            let _ = parse(&[b"RCPT TO:", line.as_slice(), b"\r\n"].concat(), "gw.example");
+            let _ = parse(&[line.as_slice(), b"\r\n"].concat(), "gw.example");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The numbers of this door.
+
+use metrics::describe_counter;
+use metrics::describe_gauge;
+use metrics::describe_histogram;
+
+/// Connections open now.
+pub(super) const CONNECTIONS: &str = "faxgate_smtp_connections";
+/// Connections closed at once because a limit was reached.
+pub(super) const TURNED_AWAY: &str = "faxgate_smtp_turned_away_total";
+/// Sessions begun.
+pub(super) const SESSIONS: &str = "faxgate_smtp_sessions_total";
+/// Messages answered at the end of DATA, by `result`: `accepted`, `refused` or `deferred`.
+pub(super) const MESSAGES: &str = "faxgate_smtp_messages_total";
+/// Seconds from 354 to the end of the message.
+pub(super) const DATA_SECONDS: &str = "faxgate_smtp_data_seconds";
+
+/// Gives the metrics of the mail door their help texts.
+pub fn describe_metrics() {
+    describe_gauge!(CONNECTIONS, "SMTP connections open now");
+    describe_counter!(
+        TURNED_AWAY,
+        "SMTP connections answered 421 at once because a limit was reached"
+    );
+    describe_counter!(SESSIONS, "SMTP sessions begun");
+    describe_counter!(
+        MESSAGES,
+        "Messages answered at the end of DATA, by result: accepted (250), refused (5xx), deferred (4xx)"
+    );
+    describe_histogram!(
+        DATA_SECONDS,
+        metrics::Unit::Seconds,
+        "Time from the reply 354 to the end of the message"
+    );
+}

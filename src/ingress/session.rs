@@ -1,0 +1,387 @@
+//! The dialogue itself: bytes in, replies and messages out. No sockets, no clock.
+
+use std::net::IpAddr;
+
+use zeroize::Zeroizing;
+
+use crate::ingress::Door;
+use crate::ingress::Service;
+use crate::ingress::command;
+use crate::ingress::command::Command;
+use crate::ingress::command::Mail;
+use crate::ingress::data::Reader;
+use crate::ingress::metric;
+use crate::ingress::reply;
+use crate::ingress::reply::Reply;
+use crate::smtp::Address;
+use crate::smtp::Envelope;
+
+/// The state of one session (RFC 5321 section 3).
+pub(super) struct Session<'s, D> {
+    service: &'s Service<D>,
+    peer: IpAddr,
+    /// Whether EHLO or HELO was said.
+    greeted: bool,
+    transaction: Option<Box<Transaction>>,
+    data: Option<Box<Reader>>,
+    /// The beginning of a command whose end has not arrived.
+    line: Vec<u8>,
+    /// Replies that wait to be written.
+    out: Vec<u8>,
+    tally: Tally,
+}
+
+/// What was counted in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Commands, mistaken ones included.
+    pub(super) commands: u64,
+    /// Commands since the last message that was accepted.
+    pub(super) idle_commands: u64,
+    /// Mistaken commands.
+    pub(super) mistakes: u32,
+    /// Messages read to their end.
+    pub(super) messages: u64,
+}
+
+/// What the session asks of whoever drives it.
+pub(super) enum Event {
+    /// Close the connection, after the replies are written.
+    Close(Close),
+    /// Hand the message over, then call [`Session::answer`].
+    Message(Box<Arrived>),
+    /// Write the replies and read on.
+    More,
+}
+
+/// Why a session closes by its own decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Close {
+    /// The client said QUIT.
+    Quit,
+    /// The client broke a rule or passed a limit; it may have sent more than was read.
+    Broken,
+}
+
+/// A message whose end was seen.
+pub(super) struct Arrived {
+    /// The envelope.
+    pub(super) envelope: Envelope,
+    /// The content, dots unstuffed.
+    pub(super) raw: Zeroizing<Vec<u8>>,
+}
+
+/// A mail transaction (RFC 5321 section 3.3).
+struct Transaction {
+    reverse_path: Option<Address>,
+    recipients: Vec<Address>,
+    /// Whether any RCPT was given, accepted or not.
+    tried: bool,
+    size: Option<u64>,
+}
+
+impl<'s, D: Door> Session<'s, D> {
+    /// A session with `peer` that has its greeting ready.
+    pub(super) fn new(service: &'s Service<D>, peer: IpAddr) -> Self {
+        let mut session = Self {
+            service,
+            peer,
+            greeted: false,
+            transaction: None,
+            data: None,
+            line: Vec::new(),
+            out: Vec::new(),
+            tally: Tally::default(),
+        };
+        session.say(&reply::greeting(&service.name));
+        session
+    }
+
+    /// Whether message bytes are expected.
+    pub(super) fn in_data(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// What was counted.
+    pub(super) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The replies to write; taking them forgets them.
+    pub(super) fn take_replies(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Adds `reply` to what is written.
+    pub(super) fn say(&mut self, reply: &Reply) {
+        reply.write(&mut self.out);
+    }
+
+    /// Takes from `bytes` what it needs until it asks for something.
+    pub(super) fn receive(&mut self, bytes: &mut &[u8]) -> Event {
+        while !bytes.is_empty() {
+            let event = match self.data.take() {
+                Some(reader) => self.content(reader, bytes),
+                None => self.command(bytes),
+            };
+            if let Some(event) = event {
+                return event;
+            }
+        }
+        Event::More
+    }
+
+    /// Says what came of the message that was handed over.
+    pub(super) fn answer(&mut self, reply: &Reply) {
+        let result = match reply.code() {
+            200..=299 => "accepted",
+            400..=499 => "deferred",
+            _ => "refused",
+        };
+        if result == "accepted" {
+            self.tally.idle_commands = 0;
+        }
+        metrics::counter!(metric::MESSAGES, "result" => result).increment(1);
+        self.say(reply);
+    }
+
+    fn content(&mut self, mut reader: Box<Reader>, bytes: &mut &[u8]) -> Option<Event> {
+        let Some(used) = reader.feed(bytes) else {
+            *bytes = &[];
+            self.data = Some(reader);
+            return None;
+        };
+        *bytes = bytes.get(used..).unwrap_or_default();
+        self.tally.messages += 1;
+        let transaction = self.transaction.take()?;
+        match reader.finish() {
+            Ok(raw) => Some(Event::Message(Box::new(Arrived {
+                envelope: Envelope {
+                    reverse_path: transaction.reverse_path,
+                    recipients: transaction.recipients,
+                },
+                raw,
+            }))),
+            Err(flaw) => {
+                tracing::info!(peer = %self.peer, reason = ?flaw, "message refused");
+                self.answer(&reply::flaw(flaw));
+                None
+            }
+        }
+    }
+
+    fn command(&mut self, bytes: &mut &[u8]) -> Option<Event> {
+        let end = memchr::memchr(b'\n', bytes).map(|at| at + 1);
+        let (head, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len()))?;
+        if self.line.len() + head.len() > LONGEST_LINE {
+            self.say(&reply::TOO_LONG);
+            return Some(Event::Close(Close::Broken));
+        }
+        *bytes = rest;
+        if end.is_none() || !self.line.is_empty() {
+            self.line.extend_from_slice(head);
+        }
+        end?;
+        self.tally.commands += 1;
+        self.tally.idle_commands += 1;
+        if self.tally.idle_commands > MOST_COMMANDS {
+            self.say(&reply::TOO_MANY_COMMANDS);
+            return Some(Event::Close(Close::Broken));
+        }
+        let parsed = if self.line.is_empty() {
+            command::parse(head, &self.service.name)
+        } else {
+            command::parse(&std::mem::take(&mut self.line), &self.service.name)
+        };
+        match parsed {
+            Ok(command) => self.execute(command, !rest.is_empty()),
+            Err(mistake) => self.mistake(&reply::mistake(mistake)),
+        }
+    }
+
+    /// `followed`: whether more bytes arrived before this command could be answered.
+    fn execute(&mut self, command: Command, followed: bool) -> Option<Event> {
+        match command {
+            Command::Data => return self.data(followed),
+            Command::Ehlo => {
+                self.hello();
+                let most = self.service.limits.max_message;
+                reply::write_extensions(&self.service.name, most, &mut self.out);
+            }
+            Command::Helo => {
+                self.hello();
+                self.say(&reply::hello(&self.service.name));
+            }
+            Command::Expn => self.say(&reply::NO_EXPAND),
+            Command::Help => self.say(&reply::HELP),
+            Command::Mail(mail) => return self.mail(mail),
+            Command::Noop => self.say(&reply::OK),
+            Command::Quit => {
+                self.say(&reply::goodbye(&self.service.name));
+                return Some(Event::Close(Close::Quit));
+            }
+            Command::Rcpt(address) => return self.rcpt(address),
+            Command::Rset => {
+                self.transaction = None;
+                self.say(&reply::OK);
+            }
+            Command::Unsupported => return self.mistake(&reply::NOT_OFFERED),
+            Command::UnsupportedChunk => {
+                return self.no_content(followed, |s| s.mistake(&reply::NOT_OFFERED));
+            }
+            Command::Vrfy => self.say(&reply::NO_VERIFY),
+        }
+        None
+    }
+
+    /// RFC 5321 section 4.1.4: EHLO and HELO end a transaction like RSET.
+    fn hello(&mut self) {
+        self.greeted = true;
+        self.transaction = None;
+    }
+
+    fn mail(&mut self, mail: Mail) -> Option<Event> {
+        if !self.greeted {
+            return self.mistake(&reply::HELLO_FIRST);
+        }
+        if self.transaction.is_some() {
+            return self.mistake(&reply::NESTED_MAIL);
+        }
+        let most = self.service.limits.max_message;
+        if mail.size.is_some_and(|size| size > most as u64) {
+            // RFC 1870 section 6.1. Not a mistake: the client did right to ask.
+            self.say(&reply::TOO_BIG);
+            return None;
+        }
+        self.transaction = Some(Box::new(Transaction {
+            reverse_path: mail.reverse_path,
+            recipients: Vec::new(),
+            tried: false,
+            size: mail.size,
+        }));
+        self.say(&reply::SENDER_OK);
+        None
+    }
+
+    fn rcpt(&mut self, address: Address) -> Option<Event> {
+        let Some(transaction) = self.transaction.as_mut() else {
+            return self.mistake(&reply::MAIL_FIRST);
+        };
+        transaction.tried = true;
+        if transaction.recipients.len() >= self.service.limits.max_recipients {
+            // RFC 5321 section 4.5.3.1.10: those accepted so far stay.
+            self.say(&reply::TOO_MANY_RECIPIENTS);
+            return None;
+        }
+        match self.service.door.recipient(&address) {
+            Ok(()) => {
+                transaction.recipients.push(address);
+                self.say(&reply::RECIPIENT_OK);
+            }
+            Err(refusal) => {
+                let recipient = address.shortened();
+                tracing::info!(peer = %self.peer, recipient, reason = ?refusal, "recipient refused");
+                self.say(&reply::recipient(&refusal));
+            }
+        }
+        None
+    }
+
+    fn data(&mut self, followed: bool) -> Option<Event> {
+        let Some(transaction) = &self.transaction else {
+            return self.no_content(followed, |s| s.mistake(&reply::MAIL_FIRST));
+        };
+        if transaction.recipients.is_empty() && transaction.tried {
+            // A client that pipelines asks before it knows: no mistake.
+            return self.no_content(followed, |s| {
+                s.say(&reply::NO_RECIPIENTS);
+                None
+            });
+        }
+        if transaction.recipients.is_empty() {
+            return self.no_content(followed, |s| s.mistake(&reply::RCPT_FIRST));
+        }
+        let most = self.service.limits.max_message;
+        self.data = Some(Box::new(Reader::new(most, transaction.size)));
+        self.say(&reply::GO_AHEAD);
+        None
+    }
+
+    /// Refuses to read a message. What a client sent without waiting for the answer (RFC 2920
+    /// section 3.1 forbids it) may be that message: it must never be taken for commands.
+    fn no_content(
+        &mut self,
+        followed: bool,
+        refuse: impl FnOnce(&mut Self) -> Option<Event>,
+    ) -> Option<Event> {
+        let event = refuse(self);
+        if event.is_none() && followed {
+            self.say(&reply::EARLY);
+            return Some(Event::Close(Close::Broken));
+        }
+        event
+    }
+
+    fn mistake(&mut self, reply: &Reply) -> Option<Event> {
+        self.say(reply);
+        self.tally.mistakes += 1;
+        if self.tally.mistakes < self.service.limits.max_errors {
+            return None;
+        }
+        self.say(&reply::TOO_MANY_ERRORS);
+        Some(Event::Close(Close::Broken))
+    }
+}
+
+/// Longest command line, CRLF included. RFC 5321 section 4.5.3.1.4 asks for 512 bytes.
+const LONGEST_LINE: usize = 4096;
+/// Most commands from one accepted message to the next: room for thousands of refused recipients.
+const MOST_COMMANDS: u64 = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingress::fuzz;
+
+    const ONE_MESSAGE: &[u8] =
+        b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<1@fax.example>\r\nDATA\r\na\r\n.\r\n";
+
+    fn peer() -> IpAddr {
+        "192.0.2.1".parse().unwrap()
+    }
+
+    /// Says NOOP so many times; whether the session closes at the last one.
+    fn noop(session: &mut Session<'_, fuzz::OpenDoor>, times: u64) -> bool {
+        let events: Vec<Event> = (0..times)
+            .map(|_| session.receive(&mut &b"NOOP\r\n"[..]))
+            .collect();
+        let closed: Vec<bool> = events
+            .iter()
+            .map(|event| matches!(event, Event::Close(Close::Broken)))
+            .collect();
+        let (last, before) = closed.split_last().unwrap();
+        assert!(!before.contains(&true));
+        *last
+    }
+
+    #[test]
+    fn commands_without_a_message_come_to_an_end() {
+        let service = fuzz::service();
+        let mut session = Session::new(&service, peer());
+        assert!(!noop(&mut session, MOST_COMMANDS));
+        assert!(noop(&mut session, 1));
+        let replies = session.take_replies();
+        assert!(replies.ends_with(b"421 4.7.0 Too many commands\r\n"));
+    }
+
+    #[test]
+    fn an_accepted_message_gives_room_for_more_commands() {
+        let service = fuzz::service();
+        let mut session = Session::new(&service, peer());
+        assert!(!noop(&mut session, MOST_COMMANDS - 4));
+        let event = session.receive(&mut &ONE_MESSAGE[..]);
+        assert!(matches!(event, Event::Message(_)));
+        session.answer(&reply::queued("1"));
+        assert!(!noop(&mut session, MOST_COMMANDS));
+    }
+}

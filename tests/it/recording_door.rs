@@ -1,0 +1,167 @@
+//! A door that keeps what it is given, a clock that a test can hold, and limits for tests.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use faxgate::config::Smtp;
+use faxgate::fax::CountryCode;
+use faxgate::fax::Destination;
+use faxgate::fax::NumberError;
+use faxgate::ingress::Door;
+use faxgate::ingress::RecipientRefusal;
+use faxgate::ingress::Verdict;
+use faxgate::refusal::Malformed;
+use faxgate::refusal::Refusal;
+use faxgate::smtp::Address;
+use faxgate::smtp::ReceivedMessage;
+use faxgate::time::Clock;
+use faxgate::time::Timestamp;
+use faxgate::time::Wait;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// A message as the door was given it.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    pub(crate) from: String,
+    pub(crate) to: Vec<String>,
+    pub(crate) raw: Vec<u8>,
+}
+
+/// Keeps messages, and says what their `X-Verdict` header asks for.
+pub(crate) struct Recorder {
+    messages: Mutex<Vec<Recorded>>,
+    accepted: Mutex<usize>,
+    /// A message with `X-Verdict: held` waits for a permit.
+    pub(crate) gate: Semaphore,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            messages: Mutex::default(),
+            accepted: Mutex::default(),
+            gate: Semaphore::new(0),
+        }
+    }
+}
+
+impl Recorder {
+    /// Something about the first message not yet forgotten.
+    pub(crate) fn expected<T>(&self, of: impl Fn(&Recorded) -> T) -> Result<T, String> {
+        let messages = self.messages.lock().unwrap();
+        messages.first().map(of).ok_or_else(|| "no message".into())
+    }
+
+    pub(crate) fn forget_first(&self) {
+        self.messages.lock().unwrap().remove(0);
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.messages.lock().unwrap().len()
+    }
+
+    fn accept(&self) -> Verdict {
+        let mut accepted = self.accepted.lock().unwrap();
+        *accepted += 1;
+        Verdict::Accepted {
+            batch: format!("batch-{accepted}"),
+        }
+    }
+}
+
+impl Door for Recorder {
+    fn recipient(&self, address: &Address) -> Result<(), RecipientRefusal> {
+        let local = address.local().trim_matches('"');
+        match address.domain() {
+            "fax.example" => {
+                let number = local.strip_prefix("FAX=").unwrap_or(local);
+                Destination::parse(number, &CountryCode::parse("81").unwrap())
+                    .map(|_| ())
+                    .map_err(RecipientRefusal::Number)
+            }
+            "list.fax.example" if local.contains('%') => Err(RecipientRefusal::ListName),
+            "list.fax.example" => Ok(()),
+            _ => Err(RecipientRefusal::ForeignDomain),
+        }
+    }
+
+    async fn message(&self, message: ReceivedMessage) -> Verdict {
+        let sender = message.envelope.reverse_path.as_ref();
+        let recipients = message.envelope.recipients.iter();
+        self.messages.lock().unwrap().push(Recorded {
+            from: sender.map_or("<>".into(), |address| address.to_string()),
+            to: recipients.map(|address| address.to_string()).collect(),
+            raw: message.raw.to_vec(),
+        });
+        let text = String::from_utf8_lossy(&message.raw).into_owned();
+        let asked = text
+            .lines()
+            .find_map(|line| line.strip_prefix("X-Verdict: "));
+        let mut not_before = None;
+        let refusal = match asked {
+            None => return self.accept(),
+            Some("held") => {
+                self.gate.acquire().await.unwrap().forget();
+                return self.accept();
+            }
+            Some("automatic") => Refusal::AutomaticMail,
+            Some("busy") => Refusal::Busy,
+            Some("storage") => Refusal::Storage,
+            Some("no-such-list") => Refusal::NoSuchList,
+            Some("number") => Refusal::Number(NumberError::TooLong),
+            Some("option") => Refusal::UnknownOption("/zz".into()),
+            Some("empty") => Refusal::Malformed(Malformed::Empty),
+            Some("header") => Refusal::Malformed(Malformed::HeaderTooLong),
+            Some(proof) => {
+                if proof.starts_with("late") {
+                    tokio::time::sleep(Duration::from_millis(90)).await;
+                }
+                not_before = Some(message.received_at.plus(Duration::from_millis(250)));
+                Refusal::NotAuthenticated
+            }
+        };
+        Verdict::Refused {
+            refusal,
+            not_before,
+        }
+    }
+}
+
+/// The runtime's own time, which a test can hold.
+pub(crate) struct TokioClock(Instant);
+
+impl Default for TokioClock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(1_795_339_800_000).plus(self.0.elapsed())
+    }
+
+    fn wait_until(&self, until: Timestamp) -> Wait<'_> {
+        Box::pin(tokio::time::sleep(until.since(self.now())))
+    }
+}
+
+/// The limits of the tests.
+pub(crate) fn limits() -> Smtp {
+    Smtp {
+        listen: Vec::new(),
+        max_message: 20_000,
+        max_recipients: 500,
+        max_header: 10_000,
+        max_parts: 100,
+        max_depth: 10,
+        max_connections: 1_000,
+        max_connections_per_address: 1_000,
+        max_errors: 10,
+        command_timeout: Duration::from_secs(300),
+        data_timeout: Duration::from_secs(600),
+        refusal_floor: Duration::from_millis(250),
+        password_wait: Duration::from_secs(2),
+    }
+}
