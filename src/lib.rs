@@ -13,4 +13,5 @@ pub mod refusal;
 pub mod secret;
 pub mod smtp;
 pub mod status;
+pub mod submission;
 pub mod time;
