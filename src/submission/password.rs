@@ -94,37 +94,27 @@ impl Finder {
         (!removed || !nothing).then(|| kept.join("  "))
     }
 
-    /// What follows a prefix at the beginning of `text` or behind marks of any kind.
+    /// What follows a prefix at the beginning of `text`, or behind marks, numbers and a name with a
+    /// quote mark.
     fn hidden_rest<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let mut text = text.trim_start_matches(is_blank);
-        if let Some(quoted) = after_quoter(text)
-            && let Some(rest) = self.behind_marks(quoted)
-        {
-            return Some(rest);
-        }
-        loop {
-            if let Some(rest) = self.behind_marks(text) {
-                return Some(rest);
-            }
-            // `1. password: x`
-            let numbered = text.trim_start_matches(|c: char| c.is_numeric());
-            if numbered.len() == text.len() {
-                return None;
-            }
-            text = numbered;
-        }
+        let quoted = after_quoter(text.trim_start_matches(is_blank));
+        quoted
+            .and_then(|quoted| self.behind_marks(quoted))
+            .or_else(|| self.behind_marks(text))
     }
 
     fn behind_marks<'t>(&self, mut text: &'t str) -> Option<&'t str> {
         loop {
+            // Blanks go all at once: the comparison would pass over them again at every step.
+            text = text.trim_start_matches(is_blank);
             if let Some(rest) = self.rest(text) {
                 return Some(rest);
             }
             let mut chars = text.chars();
-            if !chars.next().is_some_and(|c| is_mark(c) || is_blank(c)) {
+            if !chars.next().is_some_and(|c| is_mark(c) || c.is_numeric()) {
                 return None;
             }
-            text = chars.as_str().trim_start_matches(is_blank);
+            text = chars.as_str();
         }
     }
 
