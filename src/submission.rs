@@ -219,15 +219,25 @@ fn mailbox(header: &Header<'_>, name: &str) -> Option<Address> {
     if header.count(name) != 1 {
         return None;
     }
-    let field = [b"From: ".as_slice(), &header.first(name)?, b"\r\n\r\n"].concat();
-    let parsed = MessageParser::default().parse_headers(&field)?;
-    let first = parsed.from()?.first()?;
-    let address = first.address()?;
-    // The parser takes the quotes off a local part that needs them.
-    Address::parse(address).or_else(|| {
-        let (local, domain) = address.rsplit_once('@')?;
-        Address::parse(&format!("\"{local}\"@{domain}"))
-    })
+    let value = header.first(name)?;
+    let field = [b"From: ".as_slice(), &value, b"\r\n\r\n"].concat();
+    let parsed = MessageParser::default().parse_headers(&field);
+    let address = parsed.as_ref().and_then(|parsed| {
+        let first = parsed.from()?.first()?;
+        Address::parse(first.address()?)
+    });
+    address.or_else(|| quoted_mailbox(&value))
+}
+
+/// An address whose local part is in quotes, which the parser loses.
+fn quoted_mailbox(value: &[u8]) -> Option<Address> {
+    let text = String::from_utf8_lossy(value);
+    let bracketed = text
+        .rsplit_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'));
+    let bare = bracketed.map_or(text.as_ref(), |(inner, _)| inner).trim();
+    let quoted = bare.starts_with('"') && !bare.starts_with("\"\"");
+    Address::parse(bare).filter(|_| quoted)
 }
 
 fn message_id(header: &Header<'_>) -> Option<String> {

@@ -3,6 +3,8 @@
 //! A wrong charset is a wrong password, so this layer stands above the raw bytes of a part and trusts a
 //! label only as far as the bytes agree with it.
 
+use std::borrow::Cow;
+
 use chardetng::EncodingDetector;
 use chardetng::Iso2022JpDetection;
 use chardetng::Utf8Detection;
@@ -27,13 +29,39 @@ pub(super) fn text(bytes: &[u8], label: Option<&str>) -> Result<String, Malforme
         Some(label) => named(label)?,
         None => None,
     };
-    let encoding = fitting(bytes, declared);
-    Ok(encoding.decode(bytes).0.into_owned())
+    Ok(decoded(bytes, declared))
 }
 
 /// The text of `bytes` for which no charset is declared, or none that can be trusted.
 pub(super) fn guessed(bytes: &[u8]) -> String {
-    fitting(bytes, None).decode(bytes).0.into_owned()
+    decoded(bytes, None)
+}
+
+fn decoded(bytes: &[u8], declared: Option<&'static Encoding>) -> String {
+    let bytes = without_idle_escapes(bytes);
+    fitting(&bytes, declared).decode(&bytes).0.into_owned()
+}
+
+/// `bytes` without ISO-2022-JP escape sequences that another one follows at once. Encoded words joined to
+/// each other have them, some programs write them, and the decoder takes them for an attack.
+fn without_idle_escapes(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let idle = |at: usize| {
+        let three = bytes.get(at..at + 3);
+        let escape = three.is_some_and(|three| matches!(three, [0x1b, b'$' | b'(', _]));
+        escape && bytes.get(at + 3) == Some(&0x1b)
+    };
+    let mut escapes = memchr::memchr_iter(0x1b, bytes).filter(|at| idle(*at));
+    let Some(first) = escapes.next() else {
+        return Cow::Borrowed(bytes);
+    };
+    let mut kept = bytes.get(..first).unwrap_or_default().to_vec();
+    let mut from = first + 3;
+    for at in escapes {
+        kept.extend_from_slice(bytes.get(from..at).unwrap_or_default());
+        from = at + 3;
+    }
+    kept.extend_from_slice(bytes.get(from..).unwrap_or_default());
+    Cow::Owned(kept)
 }
 
 /// The encoding called `label`; `None` if nobody knows it or it promises nothing (US-ASCII).
@@ -288,6 +316,16 @@ mod tests {
             assert_eq!(guessed(&marked), "パスワード");
         }
         assert_eq!(guessed(b"pass\0word: x"), "pass\0word: x");
+    }
+
+    #[test]
+    fn escape_sequences_that_change_nothing_do_no_harm() {
+        let jis = b"\x1b(B\x1b$B8+@Q\x1b(B\x1b$B=q\x1b(B\x1b(Bpassword: x";
+        assert_eq!(
+            text(jis, Some("iso-2022-jp")).as_deref(),
+            Ok("見積書password: x")
+        );
+        assert_eq!(guessed(jis), "見積書password: x");
     }
 
     #[test]
