@@ -17,5 +17,5 @@ pub mod refusal;
 pub mod secret;
 pub mod smtp;
 pub mod status;
-pub mod storage;
+pub mod submission;
 pub mod time;

@@ -1,0 +1,217 @@
+//! Which parts are the mail's text, which are documents, and where the password is taken from.
+
+use zeroize::Zeroizing;
+
+use super::Malformed;
+use super::charset;
+use super::document;
+use super::html;
+use super::mime::Leaf;
+use super::mime::Node;
+use super::password::Finder;
+use super::text;
+use crate::fax::Document;
+use crate::secret::Secret;
+
+/// What is kept of a message's body, and the passwords that are not.
+pub(super) struct Content {
+    /// The scrubbed text of all parts that a mail program shows; empty if there is none.
+    pub(super) text: String,
+    /// Attachments in order.
+    pub(super) documents: Vec<Document>,
+    /// The passwords in the outermost body.
+    pub(super) passwords: Vec<Secret>,
+}
+
+/// Takes `root` apart.
+///
+/// # Errors
+/// [`Malformed::Charset`] if text that is kept is in a charset that we refuse.
+pub(super) fn content(root: Node, finder: &Finder) -> Result<Content, Malformed> {
+    let mut reader = Reader {
+        finder,
+        searched: false,
+        content: Content {
+            text: String::new(),
+            documents: Vec::new(),
+            passwords: Vec::new(),
+        },
+    };
+    reader.node(
+        root,
+        Place {
+            nested: false,
+            shown: true,
+        },
+    )?;
+    Ok(reader.content)
+}
+
+/// Where a node stands.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Within a forwarded message: its text is shown, but it holds nobody's password.
+    nested: bool,
+    /// Not in an alternative that was not chosen: such text is thrown away, its documents are not.
+    shown: bool,
+}
+
+struct Reader<'a> {
+    finder: &'a Finder,
+    searched: bool,
+    content: Content,
+}
+
+impl Reader<'_> {
+    fn node(&mut self, node: Node, place: Place) -> Result<(), Malformed> {
+        match node {
+            Node::Leaf(leaf) if leaf.is_body() => self.text(&leaf, place),
+            Node::Leaf(leaf) => self.document(leaf, place),
+            Node::Message {
+                attached: true,
+                name,
+                content: _,
+            } => {
+                let number = self.content.documents.len() + 1;
+                let document = document::attached_message(name, number);
+                self.content.documents.push(document);
+                Ok(())
+            }
+            Node::Message { content, .. } => self.node(
+                *content,
+                Place {
+                    nested: true,
+                    ..place
+                },
+            ),
+            Node::Multipart { subtype, children } => match subtype.as_str() {
+                "alternative" => self.alternative(children, place),
+                "related" => self.related(children, place),
+                _ => children
+                    .into_iter()
+                    .try_for_each(|child| self.node(child, place)),
+            },
+        }
+    }
+
+    /// Plain text before HTML (RFC 2046 section 5.1.4 lists the plainest first).
+    fn alternative(&mut self, children: Vec<Node>, place: Place) -> Result<(), Malformed> {
+        let best = children.iter().map(rank).max().unwrap_or_default();
+        let mut chosen = false;
+        for child in children {
+            let shown = place.shown && !chosen && rank(&child) == best;
+            chosen |= shown;
+            self.node(child, Place { shown, ..place })?;
+        }
+        Ok(())
+    }
+
+    /// The first part and its resources (RFC 2387): what the HTML shows by its Content-ID is no document.
+    fn related(&mut self, children: Vec<Node>, place: Place) -> Result<(), Malformed> {
+        let mut children = children.into_iter();
+        let Some(root) = children.next() else {
+            return Ok(());
+        };
+        let mut pages = Zeroizing::new(Vec::new());
+        collect_html(&root, &mut pages);
+        self.node(root, place)?;
+        for child in children {
+            let resource = matches!(&child, Node::Leaf(leaf) if is_shown_in(leaf, &pages));
+            if !resource {
+                self.node(child, place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, leaf: &Leaf, place: Place) -> Result<(), Malformed> {
+        if !place.shown {
+            return Ok(());
+        }
+        let decoded = Zeroizing::new(charset::text(&leaf.bytes, leaf.charset.as_deref())?);
+        let clean = Zeroizing::new(text::cleaned(&decoded));
+        let shown = Zeroizing::new(match (leaf.media_type.as_str(), leaf.flowed) {
+            ("text/html", _) => html::to_text(&clean),
+            (_, Some(delete_space)) => text::unflowed(&clean, delete_space),
+            (_, None) => clean.to_string(),
+        });
+        // A part without any text, such as Apple Mail puts before an attachment, is no body.
+        if !place.nested && !self.searched && !is_blank(&shown) {
+            self.searched = true;
+            self.content.passwords = self.finder.search(&shown);
+        }
+        let scrubbed = self.finder.scrub(&shown);
+        let kept = scrubbed.trim_start_matches('\n').trim_end();
+        if !is_blank(kept) {
+            if !self.content.text.is_empty() {
+                self.content.text.push_str("\n\n");
+            }
+            self.content.text.push_str(kept);
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, leaf: Leaf, place: Place) -> Result<(), Malformed> {
+        let kind = leaf.media_type.as_str();
+        let signature = kind.ends_with("pkcs7-signature") || kind == "application/pgp-signature";
+        // An alternative form of the text, such as text/calendar or text/enriched.
+        let alternative = !place.shown && !leaf.attached && kind.starts_with("text/");
+        if signature || alternative {
+            return Ok(());
+        }
+        let number = self.content.documents.len() + 1;
+        let document = document::from_leaf(leaf, number, self.finder)?;
+        self.content.documents.push(document);
+        Ok(())
+    }
+}
+
+/// How good an alternative is: 2 plain text, 1 HTML, 0 no text.
+fn rank(node: &Node) -> u8 {
+    match node {
+        Node::Leaf(leaf) if leaf.is_body() => {
+            let blank = leaf.bytes.trim_ascii().is_empty();
+            match leaf.media_type.as_str() {
+                _ if blank => 0,
+                "text/plain" => 2,
+                _ => 1,
+            }
+        }
+        Node::Leaf(_) | Node::Message { .. } => 0,
+        Node::Multipart { subtype, children } => {
+            let mut ranks = children.iter().map(rank);
+            match subtype.as_str() {
+                "alternative" => ranks.max().unwrap_or_default(),
+                _ => ranks.find(|rank| *rank > 0).unwrap_or_default(),
+            }
+        }
+    }
+}
+
+/// Appends the HTML in `node`, in lower case.
+fn collect_html(node: &Node, pages: &mut Vec<u8>) {
+    match node {
+        Node::Leaf(leaf) if leaf.media_type == "text/html" => {
+            pages.extend(leaf.bytes.iter().map(u8::to_ascii_lowercase));
+        }
+        Node::Leaf(_) | Node::Message { .. } => {}
+        Node::Multipart { children, .. } => {
+            for child in children {
+                collect_html(child, pages);
+            }
+        }
+    }
+}
+
+/// Whether the HTML in `pages` refers to `leaf` by its Content-ID (RFC 2392), and it is no attachment.
+fn is_shown_in(leaf: &Leaf, pages: &[u8]) -> bool {
+    let Some(id) = leaf.content_id.as_ref().filter(|_| !leaf.attached) else {
+        return false;
+    };
+    let url = format!("cid:{id}").to_ascii_lowercase();
+    memchr::memmem::find(pages, url.as_bytes()).is_some()
+}
+
+fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
+}
