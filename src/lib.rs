@@ -10,6 +10,7 @@ pub mod config;
 pub mod fax;
 pub mod lock;
 pub mod refusal;
+pub mod render;
 pub mod secret;
 pub mod smtp;
 pub mod status;

@@ -1,0 +1,16 @@
+//! Documents become fax pages.
+//!
+//! * [`Renderer`] - hands documents to a confined child process and takes pages back
+//! * `text`, `pdf`, `image`, `tiff` - one file per kind of document
+//! * [`stamp`] - the header line of one recipient
+//! * [`png_pages`], [`to_pdf`], [`check_received`] - pages for people, and pages from strangers
+
+mod error;
+mod font;
+mod outline;
+mod paper;
+mod text;
+
+pub use error::BadDocument;
+pub use error::RenderError;
+pub use error::Trouble;
