@@ -14,3 +14,4 @@ mod text;
 pub use error::BadDocument;
 pub use error::RenderError;
 pub use error::Trouble;
+#[cfg(test)]

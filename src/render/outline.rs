@@ -14,6 +14,9 @@ pub(super) struct Run {
 /// Share of a pixel that ink must cover to make it black. Below a half, because thin strokes would
 /// vanish otherwise and fax machines print lighter than a screen shows.
 const INK: f32 = 0.42;
+/// Height of a level stroke in rows from which on it must not vanish: underscores and ruled lines of
+/// the embedded font have half a row at 98 lines an inch.
+const THIN: f32 = 0.25;
 /// Straight pieces that a curve becomes: a glyph is some thirty pixels high.
 const PIECES: u16 = 8;
 /// No glyph is larger; what an odd font claims beyond is not drawn.
@@ -108,7 +111,6 @@ struct Coverage {
     left: i32,
     top: i32,
     width: usize,
-    height: usize,
     changes: Vec<f32>,
 }
 
@@ -130,7 +132,6 @@ impl Coverage {
             left,
             top,
             width,
-            height,
             changes: vec![0.0; width * height],
         };
         for edge in edges {
@@ -184,27 +185,58 @@ impl Coverage {
         }
     }
 
-    fn runs(&self) -> Vec<Run> {
-        let mut runs = Vec::new();
-        for (row, changes) in self.changes.chunks(self.width).enumerate() {
-            let mut sum = 0.0_f32;
-            let mut open: Option<i32> = None;
-            for (column, change) in changes.iter().enumerate() {
-                sum += change;
-                let (black, x) = (sum.abs() >= INK, self.left + column as i32);
-                match (black, open) {
-                    (true, None) => open = Some(x),
-                    (false, Some(start)) => {
-                        let row = self.top + row as i32;
-                        runs.push(Run { row, start, end: x });
-                        open = None;
-                    }
-                    (true, Some(_)) | (false, None) => {}
-                }
+    /// The ink of each pixel, rows one after another.
+    fn ink(&self) -> Vec<f32> {
+        let mut ink = self.changes.clone();
+        for row in ink.chunks_mut(self.width) {
+            let mut sum = 0.0;
+            for pixel in row {
+                sum += *pixel;
+                *pixel = f32::abs(sum);
             }
+        }
+        ink
+    }
+
+    fn runs(&self) -> Vec<Run> {
+        let ink = self.ink();
+        let rows: Vec<&[f32]> = ink.chunks(self.width).collect();
+        let none = vec![0.0; self.width];
+        let at = |y: Option<usize>| {
+            y.and_then(|y| rows.get(y))
+                .map_or(none.as_slice(), |row| row)
+        };
+        let mut runs = Vec::new();
+        for (y, row) in rows.iter().enumerate() {
+            let (above, below) = (at(y.checked_sub(1)), at(y.checked_add(1)));
+            let columns = above.iter().zip(*row).zip(below);
+            let black = columns.map(|((above, here), below)| is_black(*above, *here, *below));
+            self.row_runs(self.top + y as i32, black, &mut runs);
         }
         runs
     }
+
+    fn row_runs(&self, row: i32, black: impl Iterator<Item = bool>, runs: &mut Vec<Run>) {
+        let mut open: Option<i32> = None;
+        // The last column is past every edge and white, so no run stays open.
+        for (x, black) in (self.left..).zip(black) {
+            match (black, open) {
+                (true, None) => open = Some(x),
+                (false, Some(start)) => {
+                    runs.push(Run { row, start, end: x });
+                    open = None;
+                }
+                (true, Some(_)) | (false, None) => {}
+            }
+        }
+    }
+}
+
+/// Whether a pixel with this ink is black, given the ink above and below it. A thin level stroke that
+/// falls between two rows, or is thinner than one, blackens the row that has most of it.
+fn is_black(above: f32, here: f32, below: f32) -> bool {
+    let is_stroke = here >= above && here > below && above < INK;
+    here >= INK || (is_stroke && above + here + below >= THIN)
 }
 
 /// The area, for a height of one, between an edge that runs evenly from `x0` to `x1` and a vertical
@@ -255,8 +287,18 @@ mod tests {
     #[test]
     fn a_pixel_needs_enough_ink_to_be_black() {
         let bar = |height| polygon(1.0, &[(0.0, 0.0), (9.0, 0.0), (9.0, height), (0.0, height)]);
-        assert!(bar(INK - 0.02).is_empty());
-        assert_eq!(bar(INK + 0.02).len(), 1);
+        assert_eq!(bar(1.0 + INK + 0.02).len(), 2);
+        assert_eq!(bar(1.0 + INK - 0.02).len(), 1);
+    }
+
+    #[test]
+    fn a_thin_level_stroke_does_not_vanish_between_two_rows() {
+        let stroke = |low: f32, high: f32| {
+            polygon(1.0, &[(0.0, low), (9.0, low), (9.0, high), (0.0, high)]).len()
+        };
+        assert_eq!(stroke(0.7, 1.3), 1);
+        assert_eq!(stroke(0.1, 0.4), 1);
+        assert_eq!(stroke(0.1, 0.2), 0);
     }
 
     #[test]
