@@ -3,7 +3,8 @@
 //! Bytes in, bytes out: nothing here reads a file, knows the time or panics on hostile input.
 //! The modules, in the order in which a page meets them:
 //!
-//! * [`Gray`] - a page as an engine draws it
+//! * [`Gray`] - a page as an engine draws it; [`scale`] fits it to the paper
+//! * [`halftone`] - grey becomes black and white
 //! * [`Bitmap`], [`Page`] - what a fax machine prints
 //! * [`ccitt`] - the T.4 and T.6 codes
 //! * [`tiff`] - multi-page files, written and read
@@ -11,6 +12,9 @@
 pub mod bitmap;
 pub mod ccitt;
 pub mod gray;
+pub mod halftone;
+mod rotate;
+pub mod scale;
 pub mod tiff;
 
 pub use bitmap::Bitmap;
@@ -19,6 +23,7 @@ pub use ccitt::decode;
 pub use ccitt::encode_g3;
 pub use ccitt::encode_g4;
 pub use gray::Gray;
+pub use halftone::Rendering;
 pub use tiff::TiffError;
 pub use tiff::TiffLimits;
 pub use tiff::TiffWriter;
