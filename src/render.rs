@@ -5,13 +5,22 @@
 //! * [`stamp`] - the header line of one recipient
 //! * [`png_pages`], [`to_pdf`], [`check_received`] - pages for people, and pages from strangers
 
+mod convert;
 mod error;
+mod fit;
 mod font;
+mod image;
 mod outline;
 mod paper;
+mod pdf;
+#[cfg(test)]
+mod samples;
 mod text;
+mod tiff;
+mod worker;
 
 pub use error::BadDocument;
 pub use error::RenderError;
 pub use error::Trouble;
-#[cfg(test)]
+pub use worker::SUBCOMMAND;
+pub use worker::worker_main;

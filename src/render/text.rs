@@ -4,6 +4,7 @@ use faxpage::Bitmap;
 use faxpage::Page;
 
 use super::BadDocument;
+use super::convert::Settings;
 use super::font::Line;
 use super::font::Size;
 use super::font::Typesetter;
@@ -23,18 +24,16 @@ const TAB: usize = 8;
 /// Characters after which a paragraph is cut, so that one endless line cannot take all memory.
 const LONGEST_PARAGRAPH: usize = 20_000;
 
-/// The pages of `text`, at least one. `points` is the size of its characters.
+/// The pages of `text`, at least one.
 ///
 /// Lines end at CR LF, LF or CR; a form feed begins a page; white space at the end of a page does not
 /// make another one.
 pub(super) fn pages(
     typesetter: &mut Typesetter,
     text: &str,
-    points: u8,
-    resolution: Resolution,
-    limit: u32,
+    settings: &Settings,
 ) -> Result<Vec<Page>, BadDocument> {
-    let mut sheets = Sheets::new(points, resolution, limit);
+    let mut sheets = Sheets::new(settings);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for section in text.trim_end().split('\u{c}') {
         sheets.turn()?;
@@ -66,15 +65,15 @@ struct Sheets {
 }
 
 impl Sheets {
-    fn new(points: u8, resolution: Resolution, limit: u32) -> Self {
-        let y_dpi = paper::y_dpi(resolution);
+    fn new(settings: &Settings) -> Self {
+        let y_dpi = paper::y_dpi(settings.resolution);
         // A line must fit on the paper whatever the subject asks for.
-        let size = Size::of_points(f32::from(points.clamp(4, 72)), y_dpi);
+        let size = Size::of_points(f32::from(settings.points.clamp(4, 72)), y_dpi);
         Self {
             pages: Vec::new(),
             size,
-            resolution,
-            limit,
+            resolution: settings.resolution,
+            limit: settings.max_pages,
             pitch: (size.rows * LEADING).round() as i64,
             edge: (EDGE_INCHES * y_dpi as f32).round() as i64,
             top: 0,
@@ -158,9 +157,18 @@ fn pieces(paragraph: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::samples;
+
+    fn settings(resolution: Resolution, max_pages: u32) -> Settings {
+        Settings {
+            resolution,
+            max_pages,
+            ..samples::settings()
+        }
+    }
 
     fn pages_of(text: &str) -> Vec<Page> {
-        pages(&mut Typesetter::new(), text, 10, Resolution::Fine, 100).unwrap()
+        pages(&mut Typesetter::new(), text, &samples::settings()).unwrap()
     }
 
     /// First and last row with ink.
@@ -247,9 +255,9 @@ mod tests {
     #[test]
     fn half_the_rows_at_standard_resolution() {
         let mut typesetter = Typesetter::new();
-        let page = &pages(&mut typesetter, "国", 10, Resolution::Standard, 1).unwrap()[0];
+        let page = &pages(&mut typesetter, "国", &settings(Resolution::Standard, 1)).unwrap()[0];
         assert_eq!((page.bitmap.height(), page.y_dpi), (1146, 98));
-        let fine = &pages(&mut typesetter, "国", 10, Resolution::Fine, 1).unwrap()[0];
+        let fine = &pages(&mut typesetter, "国", &settings(Resolution::Fine, 1)).unwrap()[0];
         let height = |page| inked(page).map(|(first, last)| last - first + 1).unwrap();
         let (low, high) = (height(page), height(fine));
         assert!(high.abs_diff(2 * low) <= 2, "{low} {high}");
@@ -258,7 +266,7 @@ mod tests {
     #[test]
     fn more_pages_than_allowed_are_refused() {
         let mut typesetter = Typesetter::new();
-        let mut three = |text| pages(&mut typesetter, text, 10, Resolution::Fine, 3);
+        let mut three = |text| pages(&mut typesetter, text, &settings(Resolution::Fine, 3));
         assert_eq!(three("a\u{c}b\u{c}c").unwrap().len(), 3);
         let refused = Err(BadDocument::TooManyPages { limit: 3 });
         assert_eq!(three("a\u{c}b\u{c}c\u{c}d"), refused);
