@@ -13,6 +13,7 @@ mod image;
 mod outline;
 mod paper;
 mod pdf;
+mod renderer;
 #[cfg(test)]
 mod samples;
 mod text;
@@ -22,5 +23,6 @@ mod worker;
 pub use error::BadDocument;
 pub use error::RenderError;
 pub use error::Trouble;
+pub use renderer::Renderer;
 pub use worker::SUBCOMMAND;
 pub use worker::worker_main;
