@@ -19,6 +19,7 @@ mod received;
 mod renderer;
 #[cfg(test)]
 mod samples;
+mod shade;
 mod text;
 mod tiff;
 mod worker;

@@ -4,7 +4,6 @@
 //! the two directions and filled here rather than by a rasteriser for square pixels.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use cosmic_text::Attrs;
@@ -64,7 +63,7 @@ pub(super) struct Line {
 pub(super) struct Typesetter {
     fonts: FontSystem,
     outlines: SwashCache,
-    shapes: HashMap<(u16, u32, u32), Rc<[Run]>>,
+    shapes: HashMap<(u16, u32, u32), Arc<[Run]>>,
     geta: u16,
 }
 
@@ -146,17 +145,17 @@ impl Typesetter {
         }
     }
 
-    fn shape(&mut self, glyph: u16, size: Size) -> Rc<[Run]> {
+    fn shape(&mut self, glyph: u16, size: Size) -> Arc<[Run]> {
         let key = (glyph, size.dots.to_bits(), size.rows.to_bits());
         if let Some(shape) = self.shapes.get(&key) {
-            return Rc::clone(shape);
+            return Arc::clone(shape);
         }
-        let shape: Rc<[Run]> = self.outline(glyph, size).runs().into();
+        let shape: Arc<[Run]> = self.outline(glyph, size).runs().into();
         // A text in many scripts and sizes must not fill the memory.
         if self.shapes.len() >= 20_000 {
             self.shapes.clear();
         }
-        self.shapes.insert(key, Rc::clone(&shape));
+        self.shapes.insert(key, Arc::clone(&shape));
         shape
     }
 

@@ -105,7 +105,10 @@ pub fn stamp(file: &FaxFile, header: &HeaderLine) -> Result<FaxFile, RenderError
 /// The page with the strip above it.
 fn below(page: Page, strip: &Bitmap) -> Page {
     let height = page.bitmap.height();
-    let free = (0..height).rev().take_while(|y| page.bitmap.is_row_white(*y)).count();
+    let free = (0..height)
+        .rev()
+        .take_while(|y| page.bitmap.is_row_white(*y))
+        .count();
     let needed = strip.height();
     let longer = if free >= needed as usize { 0 } else { needed };
     let mut bitmap = Bitmap::new(page.bitmap.width(), height.saturating_add(longer));
@@ -169,7 +172,9 @@ mod tests {
     }
 
     fn ink_in(page: &Page, rows: std::ops::Range<u32>) -> u64 {
-        page.bitmap.crop_rows(rows.start, rows.end - rows.start).black_pixels()
+        page.bitmap
+            .crop_rows(rows.start, rows.end - rows.start)
+            .black_pixels()
     }
 
     #[test]
@@ -225,7 +230,10 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_ends_with_an_ellipsis_inside_the_margin() {
-        let after = stamped(&[paper::blank(Resolution::Fine)], &header(&"長".repeat(500)));
+        let after = stamped(
+            &[paper::blank(Resolution::Fine)],
+            &header(&"長".repeat(500)),
+        );
         let bitmap = &after[0].bitmap;
         let right = |x: u32| (0..36).any(|y| bitmap.get(x, y));
         assert!((1728 - SIDE..1728).all(|x| !right(x)));
@@ -234,7 +242,10 @@ mod tests {
 
     #[test]
     fn what_is_no_file_of_ours_is_our_trouble() {
-        let file = FaxFile { tiff: b"II*\0".to_vec(), pages: 1 };
+        let file = FaxFile {
+            tiff: b"II*\0".to_vec(),
+            pages: 1,
+        };
         let error = stamp(&file, &header("x")).unwrap_err();
         assert!(error.is_temporary());
     }

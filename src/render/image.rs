@@ -14,6 +14,7 @@ use faxpage::Page;
 use super::BadDocument;
 use super::convert::Settings;
 use super::fit::Place;
+use super::shade::on_white;
 
 /// An image is never shown larger than at this many pixels an inch.
 const COARSEST: f64 = 72.0;
@@ -67,17 +68,14 @@ fn gray(image: DynamicImage) -> Gray {
     let (width, height) = (image.width(), image.height());
     let pixels = if image.color().has_alpha() {
         let pixels = image.into_luma_alpha8();
-        pixels.pixels().map(|pixel| on_white(pixel.0)).collect()
+        pixels
+            .pixels()
+            .map(|pixel| on_white(pixel.0[0], pixel.0[1]))
+            .collect()
     } else {
         image.into_luma8().into_raw()
     };
     Gray::from_pixels(width, height, pixels).unwrap_or_else(|| Gray::new(width, height))
-}
-
-fn on_white([light, alpha]: [u8; 2]) -> u8 {
-    let (light, alpha) = (u32::from(light), u32::from(alpha));
-    // At most 255 * 255 / 255.
-    ((light * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
 #[cfg(test)]

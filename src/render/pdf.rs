@@ -28,6 +28,7 @@ use super::fit;
 use super::fit::Place;
 use super::font::BIZ_UD_GOTHIC;
 use super::paper;
+use super::shade::luma;
 
 const POINTS_PER_INCH: f64 = 72.0;
 
@@ -122,15 +123,13 @@ fn onto_paper(place: &Place, width: f64, height: f64) -> Affine {
     }
 }
 
-/// The eye's brightness (ITU-R BT.601) of pixels on white paper.
 fn gray(pixels: &Pixmap) -> Gray {
     let (width, height) = (u32::from(pixels.width()), u32::from(pixels.height()));
-    let shades = pixels.data().iter().map(|pixel| {
-        let sum = u32::from(pixel.r) * 77 + u32::from(pixel.g) * 150 + u32::from(pixel.b) * 29;
-        // The weights add up to 256.
-        (sum >> 8) as u8
-    });
-    Gray::from_pixels(width, height, shades.collect()).unwrap_or_else(|| Gray::new(width, height))
+    let pixels = pixels.data().iter();
+    let shades = pixels
+        .map(|pixel| luma(pixel.r, pixel.g, pixel.b))
+        .collect();
+    Gray::from_pixels(width, height, shades).unwrap_or_else(|| Gray::new(width, height))
 }
 
 /// A font for text whose font the PDF names but does not carry: ours for Chinese, Japanese and

@@ -63,7 +63,9 @@ mod tests {
             let file = FaxFile { tiff, pages: 2 };
             let previews = png_pages(&file, 1).unwrap();
             assert_eq!(previews.len(), 1);
-            let image = ::image::load_from_memory(&previews[0]).unwrap().into_luma8();
+            let image = ::image::load_from_memory(&previews[0])
+                .unwrap()
+                .into_luma8();
             assert_eq!(image.dimensions(), (1728, 2385));
             assert_eq!(image.get_pixel(3, 0).0, [0]);
             assert_eq!(image.get_pixel(4, 0).0, [255]);

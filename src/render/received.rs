@@ -96,7 +96,12 @@ mod tests {
     #[test]
     fn what_is_no_fax_is_refused() {
         let whole = faxpage::write_tiff(&[page()]);
-        for bytes in [&b""[..], b"%PDF-1.7", b"II*\0\0\0\0\0", &whole[..whole.len() / 2]] {
+        for bytes in [
+            &b""[..],
+            b"%PDF-1.7",
+            b"II*\0\0\0\0\0",
+            &whole[..whole.len() / 2],
+        ] {
             let error = check_received(bytes).unwrap_err();
             assert!(!error.is_temporary(), "{error}");
         }

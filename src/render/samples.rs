@@ -3,13 +3,13 @@
 use super::convert::Settings;
 use crate::fax::Resolution;
 
-/// Fine resolution, 10 points, a hundred pages, four million pixels.
+/// Fine resolution, 10 points, a hundred pages, twenty million pixels.
 pub(crate) fn settings() -> Settings {
     Settings {
         resolution: Resolution::Fine,
         points: 10,
         max_pages: 100,
-        max_pixels: 4_000_000,
+        max_pixels: 20_000_000,
     }
 }
 
