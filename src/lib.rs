@@ -14,6 +14,7 @@ pub mod ingress;
 pub mod lock;
 pub mod record;
 pub mod refusal;
+pub mod render;
 pub mod secret;
 pub mod smtp;
 pub mod status;

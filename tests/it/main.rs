@@ -1,3 +1,3 @@
 //! The integration tests: one binary, one file per story.
 
-mod mail_golden;
+mod render;
