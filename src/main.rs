@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|arg| arg == faxgate::render::SUBCOMMAND)
-    {
+    let mut arguments = std::env::args_os().skip(1);
+    // The confined converter must not do anything else first.
+    if arguments.next().is_some_and(|first| first == faxgate::render::SUBCOMMAND) {
         return faxgate::render::worker_main();
     }
-    ExitCode::SUCCESS
+    faxgate::cli::run()
 }
