@@ -1,19 +1,72 @@
 //! Configuration: text becomes checked values. Nothing else reads files, variables or defaults.
+//!
+//! [`load`] reads `faxgate.toml`, the profiles and the accounts, and answers with everything or with
+//! every [`Mistake`] in them. One file per section; `config/faxgate.toml` documents the keys.
 
-use std::net::SocketAddr;
+mod account;
+mod accounts;
+mod claims;
+mod destinations;
+mod forms;
+mod gateway;
+mod list;
+mod list_file;
+mod lock;
+mod mail;
+mod mistake;
+mod monitor;
+mod password;
+mod phc;
+mod profile;
+mod queue;
+mod render;
+mod result_mail;
+mod retention;
+mod retry;
+mod section;
+mod show;
+mod smtp;
+mod source;
+mod transport;
+
+use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::fax::CountryCode;
-use crate::fax::FaxNumber;
-use crate::fax::Resolution;
-use crate::fax::StationId;
-use crate::lock::LockRule;
-use crate::smtp::Address;
-use crate::time::Zone;
+pub use account::Account;
+pub use account::ForwardFormat;
+pub use account::SenderPattern;
+pub use accounts::Accounts;
+pub use accounts::LoadedAccounts;
+pub use destinations::Destinations;
+pub use gateway::Gateway;
+pub use gateway::Language;
+pub use list::Contact;
+pub use list::ContactList;
+pub use lock::LockOverride;
+pub use mail::Mail;
+pub use mail::Smarthost;
+pub use mistake::Mistake;
+pub use mistake::Mistakes;
+pub use monitor::Monitor;
+pub use password::Password;
+pub use profile::Policy;
+pub use profile::Profile;
+pub use queue::Queue;
+pub use render::Render;
+pub use result_mail::ResultFormat;
+pub use result_mail::ResultMail;
+pub use result_mail::When;
+pub use retention::Retention;
+pub use retry::Retry;
+pub use smtp::Smtp;
+pub use transport::Loopback;
+pub use transport::Transport;
+
+use section::Section;
+use source::Source;
 
 /// Everything `faxgate.toml` says, checked, defaults filled in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// `[gateway]`
     pub gateway: Gateway,
@@ -41,351 +94,132 @@ pub struct Config {
     pub retention: Retention,
 }
 
-/// `[gateway]`: who we are.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Gateway {
-    /// Host name in the SMTP greeting and in Message-IDs.
-    pub name: String,
-    /// Domains whose local parts are fax numbers, in lower case.
-    pub domains: Vec<String>,
-    /// Domains whose local parts are contact lists, in lower case.
-    pub list_domains: Vec<String>,
-    /// Folder of the database, documents and keys; relative to the working directory.
-    pub data_dir: PathBuf,
-    /// Calling code of numbers typed without one.
-    pub country: CountryCode,
-    /// Zone of dates in mails and header lines.
-    pub time_zone: Zone,
-    /// Language of notices.
-    pub language: Language,
-    /// The accounts file, or a folder of them; relative to the configuration file's folder.
-    pub accounts: PathBuf,
+/// All configuration files, read and checked together.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The main file.
+    pub config: Config,
+    /// The accounts, and the files they were read from.
+    pub accounts: LoadedAccounts,
 }
 
-/// A language of notices.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    En,
-    /// Japanese.
-    #[default]
-    Ja,
+/// Reads the main file at `path`, the profiles and the accounts.
+///
+/// # Errors
+/// All mistakes in all these files.
+pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
+    let mut mistakes = Mistakes::default();
+    let Some(source) = Source::read(path, &mut mistakes) else {
+        return Err(mistakes);
+    };
+    let config = read(&source, &mut mistakes);
+    // A main file that is no TOML may name another accounts file than the default one: whether that
+    // exists says nothing. What is there is checked all the same.
+    let config = match config {
+        Some(config) => config,
+        None if beside(path, &Config::default().gateway.accounts).exists() => Config::default(),
+        None => return Err(mistakes),
+    };
+    let accounts = accounts::read(path, &config, &mut mistakes);
+    mistakes.none_or(Loaded { config, accounts })
 }
 
-/// `[smtp]`: the mail door.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Smtp {
-    /// Addresses to listen on.
-    pub listen: Vec<SocketAddr>,
-    /// Largest message in bytes (SIZE, RFC 1870).
-    pub max_message: usize,
-    /// Most recipients of one message.
-    pub max_recipients: usize,
-    /// Most bytes in the header of a message.
-    pub max_header: usize,
-    /// Most MIME parts of a message.
-    pub max_parts: usize,
-    /// Deepest nesting of MIME parts.
-    pub max_depth: usize,
-    /// Most connections at a time.
-    pub max_connections: usize,
-    /// Most connections at a time from one address.
-    pub max_connections_per_address: usize,
-    /// Mistaken commands after which a session is closed.
-    pub max_errors: u32,
-    /// Longest wait for a command (RFC 5321 section 4.5.3.2.7 asks for five minutes).
-    pub command_timeout: Duration,
-    /// Longest time for the whole of DATA.
-    pub data_timeout: Duration,
-    /// Time after receipt at which a refusal for lack of proof is sent, so that its timing says nothing.
-    pub refusal_floor: Duration,
-    /// Longest wait for a free password check before 451.
-    pub password_wait: Duration,
-}
+impl Config {
+    /// Reads the main file at `path` alone.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub fn load(path: &Path) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let config = Source::read(path, &mut mistakes)
+            .and_then(|source| read(&source, &mut mistakes))
+            .unwrap_or_default();
+        mistakes.none_or(config)
+    }
 
-/// `[password]`: how the line with the password looks.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Password {
-    /// What such a line begins with.
-    pub lines: Vec<String>,
-    /// How many lines of a body part may hold it.
-    pub search_lines: usize,
-}
+    /// Reads `text` as if it were the file at `path`.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let source = Source::new(path, text.to_owned());
+        let config = read(&source, &mut mistakes).unwrap_or_default();
+        mistakes.none_or(config)
+    }
 
-/// `[lock]`: keys set here override every profile.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LockOverride {
-    /// Wrong passwords that lock.
-    pub strikes: Option<u32>,
-    /// The time in which they count.
-    pub within: Option<Duration>,
-    /// How long the lock lasts.
-    pub lasts: Option<Duration>,
-}
-
-impl LockOverride {
-    /// The rule in force for an account whose profile says `profile`.
-    pub fn over(&self, profile: &LockRule) -> LockRule {
-        LockRule {
-            strikes: self.strikes.unwrap_or(profile.strikes),
-            within: self.within.unwrap_or(profile.within),
-            lasts: self.lasts.unwrap_or(profile.lasts),
-        }
+    /// The configuration in force as TOML, every key with its value; read again it is the same. No
+    /// key of the main file is a secret: passwords are hashes and stand in the accounts.
+    pub fn effective(&self) -> String {
+        let sections = [
+            ("gateway", self.gateway.show()),
+            ("smtp", self.smtp.show()),
+            ("password", self.password.show()),
+            ("lock", self.lock.show()),
+            ("destinations", self.destinations.show()),
+            ("retry", self.retry.show()),
+            ("queue", self.queue.show()),
+            ("render", self.render.show()),
+            ("mail", self.mail.show()),
+            ("transport", self.transport.show()),
+            ("monitor", self.monitor.show()),
+            ("retention", self.retention.show()),
+        ];
+        let sections = sections
+            .into_iter()
+            .map(|(name, table)| (name.to_owned(), toml::Value::Table(table)));
+        sections.collect::<toml::Table>().to_string()
     }
 }
 
-/// `[destinations]`: where faxes may go.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Destinations {
-    /// Digit prefixes, country code first, of numbers that may be called.
-    pub allow: Vec<String>,
-    /// Prefixes that may not, country code first (a national prefix has been converted).
-    pub deny: Vec<String>,
-    /// How long the far end may ring.
-    pub ring_timeout: Duration,
+/// `None` only where the text is no TOML.
+fn read(source: &Source, mistakes: &mut Mistakes) -> Option<Config> {
+    let tree = source.tree(mistakes)?;
+    Some(section::read_tree(source, &tree, mistakes, read_sections))
 }
 
-/// `[retry]`: how often a number is called.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Retry {
-    /// Calls in all, the first included (1 to 6).
-    pub attempts: u32,
-    /// Time between two calls (1 to 30 minutes).
-    pub interval: Duration,
+fn read_sections(root: &mut Section<'_, '_>) -> Config {
+    let gateway = root.table("gateway", Gateway::read);
+    Config {
+        smtp: root.table("smtp", Smtp::read),
+        password: root.table("password", Password::read),
+        lock: root.table("lock", LockOverride::read),
+        destinations: root.table("destinations", |section| {
+            Destinations::read(section, &gateway.country)
+        }),
+        retry: root.table("retry", Retry::read),
+        queue: root.table("queue", Queue::read),
+        render: root.table("render", Render::read),
+        mail: root.table("mail", |section| Mail::read(section, &gateway.domains)),
+        transport: root.table("transport", Transport::read),
+        monitor: root.table("monitor", Monitor::read),
+        retention: root.table("retention", Retention::read),
+        gateway,
+    }
 }
 
-/// `[queue]`: how many at a time.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Queue {
-    /// Calls at a time.
-    pub workers: usize,
-    /// Calls at a time for one account.
-    pub per_account: usize,
-    /// How long a claim holds without renewal.
-    pub lease: Duration,
+/// `path` as it is meant in `file`: relative to the folder of that file.
+fn beside(file: &Path, path: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) => folder.join(path),
+        None => path.to_owned(),
+    }
 }
 
-/// `[render]`: documents to pages.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Render {
-    /// Resolution when the subject does not say.
-    pub resolution: Resolution,
-    /// Header line; placeholders `{Date}` `{From}` `{To}` `{Page}` `{TotalPages}`.
-    pub header: String,
-    /// Whether the body is faxed before the attachments when the subject does not say.
-    pub body_with_attachments: bool,
-    /// Font size of text in points.
-    pub font_size: u8,
-    /// Most pages of a fax.
-    pub max_pages: u32,
-    /// Most pixels of one image.
-    pub max_pixels: u64,
-    /// Most memory of a converter in bytes.
-    pub max_memory: u64,
-    /// Most CPU time of a converter.
-    pub max_cpu: Duration,
-    /// Whether converters may run where the kernel cannot confine them.
-    pub allow_unsandboxed: bool,
+/// Feeds arbitrary bytes to every parser here: main file, accounts, profile, list file. Must not panic.
+pub fn fuzz_config(bytes: &[u8]) {
+    let path = Path::new("fuzz.toml");
+    let mut mistakes = Mistakes::default();
+    if let Some(source) = Source::from_bytes(path, bytes, &mut mistakes) {
+        let config = read(&source, &mut mistakes).unwrap_or_default();
+        let shown = Config::parse(path, &config.effective());
+        debug_assert_eq!(shown.as_ref(), Ok(&config), "what is shown reads back");
+        accounts::fuzz(&source, &config, &mut mistakes);
+        profile::fuzz(&source, &mut mistakes);
+    }
+    list_file::fuzz(bytes, &mut mistakes);
+    let _ = mistakes.to_string();
 }
 
-/// `[mail]`: how our own mails leave.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mail {
-    /// Where they are handed over: host.
-    pub smarthost: Smarthost,
-    /// Address in `From`.
-    pub from: Address,
-    /// How long a mail is tried before it is given up.
-    pub give_up: Duration,
-}
-
-/// The server that takes our mails.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Smarthost {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-}
-
-/// `[transport]`: how calls are made.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Transport {
-    /// No line: calls end in a folder.
-    Loopback(Loopback),
-}
-
-/// `[transport.loopback]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Loopback {
-    /// Folder of the pages and of `calls.jsonl`.
-    pub directory: PathBuf,
-    /// How many times faster than a real line a call is.
-    pub speed: u32,
-}
-
-/// `[monitor]`: the operators' door.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Monitor {
-    /// Address of `/livez`, `/readyz` and `/metrics`; none means no such door.
-    pub listen: Option<SocketAddr>,
-}
-
-/// `[retention]`: how long things are kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Retention {
-    /// Documents and pages after the job is settled.
-    pub pages: Duration,
-    /// Jobs and their events.
-    pub history: Duration,
-}
-
-/// All accounts and profiles in force: one consistent, checked snapshot.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Accounts {
-    /// In the order of the files.
-    pub accounts: Vec<std::sync::Arc<Account>>,
-}
-
-/// `[[account]]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Account {
-    /// The account's name: history, logs and the command line use it.
-    pub id: String,
-    /// What a person types to log in.
-    pub login_id: String,
-    /// Where notices go: `email`, else the first exact sender. Never a forwarding address.
-    pub email: Option<Address>,
-    /// The profile in force.
-    pub profile: std::sync::Arc<Profile>,
-    /// Who may send.
-    pub senders: Vec<SenderPattern>,
-    /// Argon2id hash in PHC form.
-    pub password: Option<String>,
-    /// Whether mails must carry the password.
-    pub password_in_body: bool,
-    /// Our identifier on the line (TSI).
-    pub station_id: Option<StationId>,
-    /// Numbers whose faxes are received for this account.
-    pub numbers: Vec<FaxNumber>,
-    /// Where received faxes are mailed.
-    pub forward_to: Vec<Address>,
-    /// `pdf` or `tiff` attachments of forwarded faxes.
-    pub forward_format: ForwardFormat,
-    /// What is mailed about results.
-    pub result_mail: ResultMail,
-    /// Calls at a time; `None` takes the queue's.
-    pub max_calls: Option<usize>,
-    /// Contact lists.
-    pub lists: Vec<ContactList>,
-}
-
-/// One entry of `senders`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SenderPattern {
-    /// This address.
-    Exact(Address),
-    /// `*@domain`: any address of exactly this domain, in lower case.
-    Domain(String),
-}
-
-/// How a received fax is attached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ForwardFormat {
-    /// PDF.
-    #[default]
-    Pdf,
-    /// TIFF-F as received.
-    Tiff,
-}
-
-/// `result_mail = { … }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct ResultMail {
-    /// On which results a mail is sent.
-    pub when: When,
-    /// Its form.
-    pub format: ResultFormat,
-    /// Whether an image of the pages is attached.
-    pub attach_pages: bool,
-    /// Further recipients, always.
-    pub to: Vec<Address>,
-}
-
-/// On which results a mail is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum When {
-    /// Success and failure.
-    #[default]
-    Always,
-    /// Failure only.
-    Failure,
-    /// Never (but 6002 is always told).
-    Never,
-    /// Success only.
-    Success,
-}
-
-/// The six forms of a result mail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ResultFormat {
-    /// `csv`
-    Csv,
-    /// `html-en`
-    HtmlEn,
-    /// `html-ja`
-    #[default]
-    HtmlJa,
-    /// `text-en`
-    TextEn,
-    /// `text-ja`, in ISO-2022-JP
-    TextJa,
-    /// `xml`
-    Xml,
-}
-
-/// `[[account.list]]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct ContactList {
-    /// The local part of its address, compared without regard to case.
-    pub name: String,
-    /// Destinations, at most 20,000.
-    pub members: Vec<Contact>,
-}
-
-/// A member of a contact list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contact {
-    /// Where to send.
-    pub destination: crate::fax::Destination,
-    /// Name shown in results; empty if unknown.
-    pub name: String,
-}
-
-/// What kind of service the account has: rules that are data (section 7 of the requirements).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Profile {
-    /// Its name in `accounts.toml`.
-    pub name: String,
-    /// The rule for a new password.
-    pub policy: Policy,
-    /// The lock.
-    pub lock: LockRule,
-}
-
-/// The rule for a new password (row I9).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
-    /// Fewest characters.
-    pub min_length: usize,
-    /// Most characters.
-    pub max_length: usize,
-    /// At least one letter.
-    pub needs_letter: bool,
-    /// At least one digit.
-    pub needs_digit: bool,
-    /// Symbols allowed beside letters and digits; `None` allows every printable character.
-    pub symbols: Option<String>,
-    /// Words that no password may be, in lower case.
-    pub blocked: Vec<String>,
-}
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,15 @@ impl Address {
         })
     }
 
+    /// The gateway's own address at `domain`, which has been checked: `faxgate@domain`.
+    pub fn of_gateway(domain: &str) -> Self {
+        const LOCAL: &str = "faxgate";
+        Self {
+            text: format!("{LOCAL}@{}", domain.to_lowercase()),
+            at: LOCAL.len(),
+        }
+    }
+
     /// The part before the last `@`, quotes included.
     pub fn local(&self) -> &str {
         &self.text[..self.at]

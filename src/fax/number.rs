@@ -10,6 +10,9 @@ use thiserror::Error;
 pub struct CountryCode(u16);
 
 impl CountryCode {
+    /// Japan.
+    pub const JAPAN: Self = Self(81);
+
     /// The calling code in `digits`, if there is such a country.
     pub fn parse(digits: &str) -> Option<Self> {
         let code: u16 = digits.parse().ok()?;
@@ -26,6 +29,22 @@ impl CountryCode {
             Some(found) if found.start() == 0 => format!("+{}", &digits[found.end()..]),
             _ => digits,
         }
+    }
+
+    /// The beginning of E.164 digits that `typed` means: a beginning of numbers after `+` or `00`, of
+    /// national ones with their trunk prefix (`0990` is 81990), else with the country code first.
+    pub fn prefix(&self, typed: &str) -> Option<String> {
+        let digits = dialled(typed).ok()?;
+        if let Some(international) = digits.strip_prefix('+') {
+            return Some(international.to_owned());
+        }
+        if digits.is_empty() || !digits.starts_with('0') {
+            return (!digits.is_empty()).then_some(digits);
+        }
+        let metadata = DATABASE.by_code(&self.0)?.into_iter().next()?;
+        let trunk = metadata.national_prefix().filter(|p| p.starts_with('0'));
+        let national = trunk.and_then(|trunk| digits.strip_prefix(trunk));
+        Some(format!("{}{}", self.0, national.unwrap_or(&digits)))
     }
 
     fn id(&self) -> Option<phonenumber::country::Id> {
@@ -199,6 +218,26 @@ mod tests {
         let number = FaxNumber::from_canonical("0081312345678").unwrap();
         assert_eq!(number.canonical(), "0081312345678");
         assert_eq!(number.shortened(), "8131…78");
+    }
+
+    #[test]
+    fn a_prefix_is_typed_nationally_internationally_or_with_the_country_first() {
+        let italy = CountryCode::parse("39").unwrap();
+        for (country, typed, prefix) in [
+            (&CountryCode::JAPAN, "0990", Some("81990")),
+            (&CountryCode::JAPAN, "03-1", Some("8131")),
+            (&CountryCode::JAPAN, "0", Some("81")),
+            (&CountryCode::JAPAN, "+979", Some("979")),
+            (&CountryCode::JAPAN, "00979", Some("979")),
+            (&CountryCode::JAPAN, "00", Some("")),
+            (&CountryCode::JAPAN, "81", Some("81")),
+            (&CountryCode::JAPAN, "8", Some("8")),
+            (&CountryCode::JAPAN, "", None),
+            (&CountryCode::JAPAN, "tokyo", None),
+            (&italy, "06", Some("3906")),
+        ] {
+            assert_eq!(country.prefix(typed).as_deref(), prefix, "{typed}");
+        }
     }
 
     #[test]

@@ -1,15 +1,3 @@
 //! The integration tests: one binary, one file per story.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "tests"
-)]
 
-mod dialog;
-mod mail_door;
-mod recording_door;
-mod render;
+mod config_mistakes;

@@ -1,0 +1,235 @@
+//! Finds accounts: by id, login ID, sender address and number.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use crate::config::Account;
+use crate::config::Accounts;
+use crate::config::SenderPattern;
+use crate::fax::FaxNumber;
+use crate::smtp::Address;
+
+/// All accounts of one snapshot, indexed. Cheap to ask, also with 100,000 accounts.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    accounts: Vec<Arc<Account>>,
+    ids: HashMap<String, Arc<Account>>,
+    /// Login IDs in lower case.
+    login_ids: HashMap<String, Arc<Account>>,
+    /// Exact sender addresses under their key.
+    senders: HashMap<String, Arc<Account>>,
+    /// Sender domains in lower case.
+    domains: HashMap<String, Arc<Account>>,
+    numbers: HashMap<FaxNumber, Arc<Account>>,
+}
+
+impl Directory {
+    /// Indexes `accounts`. Where two claim the same, which [`Accounts::load`] refuses, the first has it.
+    pub fn new(accounts: &Accounts) -> Self {
+        let mut directory = Self {
+            accounts: accounts.accounts.clone(),
+            ..Self::default()
+        };
+        for account in &accounts.accounts {
+            directory.add(account);
+        }
+        directory
+    }
+
+    /// The account with this id.
+    pub fn by_id(&self, id: &str) -> Option<&Arc<Account>> {
+        self.ids.get(id)
+    }
+
+    /// The account with this login ID, in any case.
+    pub fn by_login_id(&self, login_id: &str) -> Option<&Arc<Account>> {
+        self.login_ids.get(&login_id.to_lowercase())
+    }
+
+    /// The account that lists `address` as a sender: exactly, else by its domain; case never counts.
+    pub fn by_sender(&self, address: &Address) -> Option<&Arc<Account>> {
+        self.senders
+            .get(&address.key())
+            .or_else(|| self.domains.get(address.domain()))
+    }
+
+    /// The account for which faxes to `number` are received.
+    pub fn by_number(&self, number: &FaxNumber) -> Option<&Arc<Account>> {
+        self.numbers.get(number)
+    }
+
+    /// All accounts, in the order of the files.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.iter()
+    }
+
+    /// How many accounts there are.
+    pub fn len(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty()
+    }
+
+    /// Whether `address` belongs to `account`: as a sender here (not a sender of another account by
+    /// exact address), or as an address to which its notices, results or received faxes go.
+    pub fn owns(&self, account: &Account, address: &Address) -> bool {
+        let key = address.key();
+        let further = [&account.forward_to, &account.result_mail.to];
+        let mut named = further.into_iter().flatten().chain(&account.email);
+        named.any(|named| named.key() == key)
+            || self
+                .by_sender(address)
+                .is_some_and(|owner| owner.id == account.id)
+    }
+
+    fn add(&mut self, account: &Arc<Account>) {
+        keep_first(&mut self.ids, account.id.clone(), account);
+        keep_first(
+            &mut self.login_ids,
+            account.login_id.to_lowercase(),
+            account,
+        );
+        for sender in &account.senders {
+            match sender {
+                SenderPattern::Exact(address) => {
+                    keep_first(&mut self.senders, address.key(), account);
+                }
+                SenderPattern::Domain(domain) => {
+                    keep_first(&mut self.domains, domain.clone(), account);
+                }
+            }
+        }
+        for number in &account.numbers {
+            keep_first(&mut self.numbers, number.clone(), account);
+        }
+    }
+}
+
+fn keep_first<K: Eq + std::hash::Hash>(
+    index: &mut HashMap<K, Arc<Account>>,
+    key: K,
+    account: &Arc<Account>,
+) {
+    if let Entry::Vacant(free) = index.entry(key) {
+        free.insert(Arc::clone(account));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::fax::CountryCode;
+
+    fn directory(toml: &str) -> Directory {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("accounts.toml"), toml).unwrap();
+        let main = folder.path().join("faxgate.toml");
+        Directory::new(&Accounts::load(Path::new(&main), &Config::default()).unwrap())
+    }
+
+    const THREE: &str = r#"
+        [[account]]
+        id = "branch"
+        email = "boss@customer.example"
+        senders = ["*@customer.example"]
+        forward_to = ["inbox@elsewhere.example"]
+        result_mail = { to = ["log@elsewhere.example"] }
+
+        [[account]]
+        id = "tanaka"
+        login_id = "T.Tanaka"
+        senders = ["Tanaka@Customer.Example", "a..b.@docomo.ne.jp"]
+        numbers = ["03-4567-0001"]
+        [[account.list]]
+        name = "Shops"
+        members = [{ number = "03-1111-2222", name = "Shinjuku" }]
+    "#;
+
+    fn address(text: &str) -> Address {
+        Address::parse(text).unwrap()
+    }
+
+    fn sender(directory: &Directory, text: &str) -> Option<String> {
+        directory.by_sender(&address(text)).map(|a| a.id.clone())
+    }
+
+    #[test]
+    fn an_exact_address_goes_before_a_wildcard_and_case_never_counts() {
+        let directory = directory(THREE);
+        for (from, account) in [
+            ("tanaka@customer.example", Some("tanaka")),
+            ("TANAKA@CUSTOMER.EXAMPLE", Some("tanaka")),
+            ("a..b.@docomo.ne.jp", Some("tanaka")),
+            ("suzuki@customer.example", Some("branch")),
+            ("suzuki@sub.customer.example", None),
+            ("suzuki@notcustomer.example", None),
+        ] {
+            assert_eq!(sender(&directory, from).as_deref(), account, "{from}");
+        }
+    }
+
+    #[test]
+    fn accounts_are_found_by_id_login_id_and_number() {
+        let directory = directory(THREE);
+        let number = FaxNumber::parse("+81 3 4567 0001", &CountryCode::JAPAN).unwrap();
+        for found in [
+            directory.by_id("tanaka"),
+            directory.by_login_id("t.tanaka"),
+            directory.by_number(&number),
+        ] {
+            assert_eq!(found.map(|a| a.id.as_str()), Some("tanaka"));
+        }
+        assert!(directory.by_id("Tanaka").is_none());
+        assert_eq!(directory.iter().count(), directory.len());
+    }
+
+    #[test]
+    fn a_list_is_found_in_any_case() {
+        let directory = directory(THREE);
+        let account = directory.by_id("tanaka").unwrap();
+        assert_eq!(account.list("SHOPS").map(|l| l.members.len()), Some(1));
+        assert!(account.list("shop").is_none());
+    }
+
+    #[test]
+    fn an_address_belongs_to_an_account_that_sends_or_gets_mail_by_it() {
+        let directory = directory(THREE);
+        let branch = directory.by_id("branch").unwrap();
+        for (text, owned) in [
+            ("anybody@customer.example", true),
+            ("Boss@customer.example", true),
+            ("inbox@elsewhere.example", true),
+            ("log@elsewhere.example", true),
+            ("tanaka@customer.example", false),
+            ("stranger@elsewhere.example", false),
+        ] {
+            assert_eq!(directory.owns(branch, &address(text)), owned, "{text}");
+        }
+    }
+
+    #[test]
+    fn twenty_thousand_accounts_are_told_apart() {
+        let mut toml = String::new();
+        for n in 0..20_000 {
+            writeln!(
+                toml,
+                "[[account]]\nid = \"a{n}\"\nsenders = [\"a{n}@x.example\"]"
+            )
+            .unwrap();
+        }
+        let directory = directory(&toml);
+        assert_eq!(directory.len(), 20_000);
+        assert_eq!(
+            sender(&directory, "A19999@x.example").as_deref(),
+            Some("a19999")
+        );
+    }
+}

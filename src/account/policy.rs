@@ -1,0 +1,202 @@
+//! The rule for a new password (row I9): all that is wrong with one, in sentences.
+
+use thiserror::Error;
+
+use crate::config::Policy;
+
+/// One reason why a new password is refused. Says nothing of the password itself.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PolicyBreach {
+    /// Fewer characters than the policy asks for.
+    #[error("The password needs at least {least} characters.")]
+    TooShort {
+        /// The fewest.
+        least: usize,
+    },
+    /// More characters than the policy allows.
+    #[error("The password may have at most {most} characters.")]
+    TooLong {
+        /// The most.
+        most: usize,
+    },
+    /// No letter.
+    #[error("The password needs at least one letter.")]
+    NoLetter,
+    /// No digit.
+    #[error("The password needs at least one digit.")]
+    NoDigit,
+    /// A character that is neither a letter nor a digit nor one of the allowed symbols.
+    #[error("{}", symbols_sentence(.allowed))]
+    OtherSymbol {
+        /// The allowed symbols.
+        allowed: String,
+    },
+    /// A control character: nobody can type it twice.
+    #[error("The password has a character that cannot be typed.")]
+    NotPrintable,
+    /// The login ID itself.
+    #[error("The password must not be the login ID.")]
+    IsLoginId,
+    /// One of the blocked words.
+    #[error("The password is one of those that everybody tries first.")]
+    TooCommon,
+}
+
+/// Everything that is wrong with `password` as a new one under `policy`; empty if nothing is.
+/// `login_id` is that of the account, where one is known.
+pub fn check(policy: &Policy, login_id: Option<&str>, password: &str) -> Vec<PolicyBreach> {
+    let length = password.chars().count();
+    let folded = password.to_lowercase();
+    let is_login_id = login_id.is_some_and(|id| !id.is_empty() && id.to_lowercase() == folded);
+    let breaches = [
+        (length < policy.min_length).then_some(PolicyBreach::TooShort {
+            least: policy.min_length,
+        }),
+        (length > policy.max_length).then_some(PolicyBreach::TooLong {
+            most: policy.max_length,
+        }),
+        (policy.needs_letter && !password.chars().any(char::is_alphabetic))
+            .then_some(PolicyBreach::NoLetter),
+        (policy.needs_digit && !password.chars().any(|c| c.is_ascii_digit()))
+            .then_some(PolicyBreach::NoDigit),
+        other_symbol(policy, password),
+        is_login_id.then_some(PolicyBreach::IsLoginId),
+        policy
+            .blocked
+            .contains(&folded)
+            .then_some(PolicyBreach::TooCommon),
+    ];
+    breaches.into_iter().flatten().collect()
+}
+
+/// Where symbols are limited, letters and digits are those of ASCII: what every device can type.
+fn other_symbol(policy: &Policy, password: &str) -> Option<PolicyBreach> {
+    if password.chars().any(char::is_control) {
+        return Some(PolicyBreach::NotPrintable);
+    }
+    let allowed = policy.symbols.as_ref()?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || allowed.contains(c);
+    (!password.chars().all(fits)).then(|| PolicyBreach::OtherSymbol {
+        allowed: allowed.clone(),
+    })
+}
+
+fn symbols_sentence(allowed: &str) -> String {
+    let symbols: Vec<String> = allowed.chars().map(String::from).collect();
+    if symbols.is_empty() {
+        return "The password may have letters (a-z, A-Z) and digits only.".into();
+    }
+    format!(
+        "Beside letters (a-z, A-Z) and digits only these symbols are allowed: {}",
+        symbols.join(" ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Profile;
+
+    fn breaches(profile: &str, password: &str) -> Vec<PolicyBreach> {
+        let policy = Profile::built_in(profile).unwrap().policy;
+        check(&policy, Some("Tanaka2026"), password)
+    }
+
+    #[test]
+    fn i9_has_seven_to_sixteen_characters_with_a_letter_and_a_digit() {
+        for good in ["fax4you", "Kaki8!@#$%", "a123456789012345", "1234567a"] {
+            assert_eq!(breaches("interfax", good), [], "{good}");
+        }
+        assert_eq!(
+            breaches("interfax", "kaki8a"),
+            [PolicyBreach::TooShort { least: 7 }]
+        );
+        assert_eq!(
+            breaches("interfax", "a1234567890123456"),
+            [PolicyBreach::TooLong { most: 16 }]
+        );
+        assert_eq!(breaches("interfax", "kakikukeko"), [PolicyBreach::NoDigit]);
+        assert_eq!(breaches("interfax", "8213400917"), [PolicyBreach::NoLetter]);
+    }
+
+    #[test]
+    fn i9_allows_five_symbols_and_no_others() {
+        let allowed = "!@#$%".to_owned();
+        for bad in [
+            "kaki 8kaki",
+            "kaki8^kaki",
+            "kaki8&",
+            "kaki8あいう",
+            "ｋａｋｉ８kaki8",
+        ] {
+            let breach = PolicyBreach::OtherSymbol {
+                allowed: allowed.clone(),
+            };
+            assert!(breaches("interfax", bad).contains(&breach), "{bad}");
+        }
+    }
+
+    #[test]
+    fn i9_refuses_the_user_id_and_common_words_in_any_case() {
+        assert_eq!(
+            breaches("interfax", "tanaka2026"),
+            [PolicyBreach::IsLoginId]
+        );
+        assert_eq!(breaches("interfax", "PassWord1"), [PolicyBreach::TooCommon]);
+    }
+
+    #[test]
+    fn all_reasons_are_given_at_once() {
+        assert_eq!(
+            breaches("interfax", "?"),
+            [
+                PolicyBreach::TooShort { least: 7 },
+                PolicyBreach::NoLetter,
+                PolicyBreach::NoDigit,
+                PolicyBreach::OtherSymbol {
+                    allowed: "!@#$%".into()
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn the_standard_profile_takes_any_long_phrase_that_is_not_well_known() {
+        for good in [
+            "a phrase of words",
+            "ながいながいあいことばです",
+            "82134009177712",
+        ] {
+            assert_eq!(breaches("standard", good), [], "{good}");
+        }
+        assert_eq!(breaches("standard", &"x".repeat(128)), []);
+        assert_eq!(
+            breaches("standard", &"x".repeat(129)),
+            [PolicyBreach::TooLong { most: 128 }]
+        );
+        assert_eq!(
+            breaches("standard", "Password1234"),
+            [PolicyBreach::TooCommon]
+        );
+        assert_eq!(
+            breaches("standard", "tab\tin the middle"),
+            [PolicyBreach::NotPrintable]
+        );
+    }
+
+    #[test]
+    fn every_reason_is_a_sentence_without_the_password() {
+        let shown: Vec<String> = breaches("interfax", "?é?é?é?é?é?é?é?é?é")
+            .iter()
+            .map(PolicyBreach::to_string)
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "The password may have at most 16 characters.",
+                "The password needs at least one digit.",
+                "Beside letters (a-z, A-Z) and digits only these symbols are allowed: ! @ # $ %",
+            ]
+        );
+    }
+}

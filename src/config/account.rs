@@ -1,0 +1,272 @@
+//! `[[account]]`: one customer.
+
+use std::sync::Arc;
+
+use toml::de::DeValue;
+
+use super::accounts::Context;
+use super::claims::Kind;
+use super::forms;
+use super::forms::Bad;
+use super::list::ContactList;
+use super::phc;
+use super::profile::Profile;
+use super::queue;
+use super::result_mail::ResultMail;
+use super::section::Section;
+use super::source::Place;
+use crate::fax::FaxNumber;
+use crate::fax::StationId;
+use crate::smtp::Address;
+
+/// `[[account]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// The account's name: history, logs and the command line use it.
+    pub id: String,
+    /// What a person types to log in.
+    pub login_id: String,
+    /// Where notices go: `email`, else the first exact sender. Never a forwarding address.
+    pub email: Option<Address>,
+    /// The profile in force.
+    pub profile: Arc<Profile>,
+    /// Who may send.
+    pub senders: Vec<SenderPattern>,
+    /// Argon2id hash in PHC form.
+    pub password: Option<String>,
+    /// Whether mails must carry the password.
+    pub password_in_body: bool,
+    /// Our identifier on the line (TSI).
+    pub station_id: Option<StationId>,
+    /// Numbers whose faxes are received for this account.
+    pub numbers: Vec<FaxNumber>,
+    /// Where received faxes are mailed.
+    pub forward_to: Vec<Address>,
+    /// `pdf` or `tiff` attachments of forwarded faxes.
+    pub forward_format: ForwardFormat,
+    /// What is mailed about results.
+    pub result_mail: ResultMail,
+    /// Calls at a time; `None` takes the queue's.
+    pub max_calls: Option<usize>,
+    /// Contact lists.
+    pub lists: Vec<ContactList>,
+}
+
+/// One entry of `senders`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SenderPattern {
+    /// This address.
+    Exact(Address),
+    /// `*@domain`: any address of exactly this domain, in lower case.
+    Domain(String),
+}
+
+/// How a received fax is attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardFormat {
+    /// PDF.
+    #[default]
+    Pdf,
+    /// TIFF-F as received.
+    Tiff,
+}
+
+const FORWARD_FORMATS: [(&str, ForwardFormat); 2] =
+    [("pdf", ForwardFormat::Pdf), ("tiff", ForwardFormat::Tiff)];
+
+impl Account {
+    /// The contact list called `name`, in any case.
+    pub fn list(&self, name: &str) -> Option<&ContactList> {
+        let name = name.to_lowercase();
+        self.lists
+            .iter()
+            .find(|list| list.name.to_lowercase() == name)
+    }
+
+    /// The account in `section`; `None` only where the profile is unknown, which is reported.
+    pub(super) fn read(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Option<Self> {
+        let id = section.required("id", "a name of your choice, such as \"tanaka\"", name);
+        let login_id = section.or("login_id", id.clone(), name);
+        let senders = senders(section, context);
+        let email = email(section, &senders);
+        let profile = profile(section, context);
+        let password = section.optional("password", password);
+        let password_in_body = section.or("password_in_body", false, forms::boolean);
+        let numbers = numbers(section, context);
+        let result_mail = section.table("result_mail", |section| {
+            ResultMail::read(section, context.config.gateway.language)
+        });
+        let account = Self {
+            login_id,
+            email,
+            profile: profile?,
+            senders,
+            password,
+            password_in_body,
+            station_id: section.optional("station_id", station_id),
+            numbers,
+            forward_to: section.list("forward_to", Vec::new(), forms::address),
+            forward_format: section.or("forward_format", ForwardFormat::Pdf, |value| {
+                forms::word(value, &FORWARD_FORMATS)
+            }),
+            result_mail,
+            max_calls: section.optional("max_calls", queue::calls),
+            lists: ContactList::read_all(section, context),
+            id,
+        };
+        account.check(section, context);
+        Some(account)
+    }
+
+    /// What no key can know alone.
+    fn check(&self, section: &mut Section<'_, '_>, context: &mut Context<'_>) {
+        if self.password_in_body && !section.has("password") {
+            let accepted = "password = \"…\" as well, from faxgate hash-password";
+            section.mistake(
+                "password_in_body",
+                "there is no password to check",
+                accepted,
+            );
+        }
+        // Login IDs are typed by people: `Tanaka` is not somebody else.
+        let claims = [
+            (Kind::Id, self.id.clone(), "id"),
+            (Kind::LoginId, self.login_id.to_lowercase(), "login_id"),
+        ];
+        for (kind, what, key) in claims {
+            // A login ID that only repeats the id is reported once, as id.
+            if !what.is_empty() && section.has(key) {
+                let at = (section.key_path(key), section.place(key));
+                context.claim(section, (kind, what), at);
+            } else if kind == Kind::LoginId && !what.is_empty() {
+                let at = (section.key_path("id"), section.place("id"));
+                context.claim(section, (kind, what), at);
+            }
+        }
+    }
+}
+
+fn senders(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<SenderPattern> {
+    let entries = section.entries("senders", sender).unwrap_or_default();
+    let claimed = |pattern: &SenderPattern| match pattern {
+        SenderPattern::Exact(address) => (Kind::Sender, address.key()),
+        SenderPattern::Domain(domain) => (Kind::SenderDomain, domain.clone()),
+    };
+    claim_each(section, context, "senders", entries, claimed)
+}
+
+fn numbers(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<FaxNumber> {
+    let country = &context.config.gateway.country;
+    let parse = |value: &DeValue<'_>| {
+        FaxNumber::parse(&forms::text(value)?, country)
+            .map_err(|error| Bad::new(error.to_string(), "a number such as \"+81345670001\""))
+    };
+    let entries = section.entries("numbers", parse).unwrap_or_default();
+    let claimed = |number: &FaxNumber| (Kind::Number, number.canonical());
+    claim_each(section, context, "numbers", entries, claimed)
+}
+
+fn claim_each<T>(
+    section: &mut Section<'_, '_>,
+    context: &mut Context<'_>,
+    key: &str,
+    entries: Vec<(T, Place)>,
+    claimed: impl Fn(&T) -> (Kind, String),
+) -> Vec<T> {
+    let mut values = Vec::with_capacity(entries.len());
+    for (index, (value, place)) in entries.into_iter().enumerate() {
+        let path = format!("{}[{index}]", section.key_path(key));
+        context.claim(section, claimed(&value), (path, place));
+        values.push(value);
+    }
+    values
+}
+
+/// Where notices go. There must be such an address: the lock notice and news of 6002 have no other way.
+fn email(section: &mut Section<'_, '_>, senders: &[SenderPattern]) -> Option<Address> {
+    if section.has("email") {
+        return section.optional("email", forms::address);
+    }
+    let first = senders.iter().find_map(|sender| match sender {
+        SenderPattern::Exact(address) => Some(address.clone()),
+        SenderPattern::Domain(_) => None,
+    });
+    if first.is_none() {
+        let accepted = "email = \"…\", the address for notices";
+        section.required::<Option<Address>>("email", accepted, |value| {
+            forms::address(value).map(Some)
+        });
+    } else {
+        section.optional("email", forms::address);
+    }
+    first
+}
+
+fn profile(section: &mut Section<'_, '_>, context: &Context<'_>) -> Option<Arc<Profile>> {
+    let default = context.profiles.get(Profile::DEFAULT).cloned();
+    section.or("profile", default, |value| {
+        let name = forms::text(value)?;
+        let found = context.profiles.get(&name).cloned();
+        if found.is_none() {
+            let names: Vec<String> = context
+                .profiles
+                .keys()
+                .map(|n| format!("\"{n}\""))
+                .collect();
+            return Err(Bad::new("there is no such profile", names.join(", ")));
+        }
+        Ok(found)
+    })
+}
+
+/// An id, a login ID or the name of a list: something to be typed, also on a command line.
+pub(super) fn name(value: &DeValue<'_>) -> Result<String, Bad> {
+    let accepted = "1 to 64 characters without spaces";
+    let name = forms::text(value)?;
+    let fits = name.chars().count() <= 64 && !name.chars().any(char::is_whitespace);
+    if fits && !name.starts_with('-') {
+        Ok(name)
+    } else {
+        Err(Bad::new("this cannot be a name", accepted))
+    }
+}
+
+fn sender(value: &DeValue<'_>) -> Result<SenderPattern, Bad> {
+    let accepted =
+        "an address (\"tanaka@customer.example\") or all of a domain (\"*@customer.example\")";
+    let text = forms::text(value)?;
+    if let Some(domain) = text.strip_prefix("*@") {
+        let domain = domain.to_lowercase();
+        return if forms::is_domain(&domain) {
+            Ok(SenderPattern::Domain(domain))
+        } else {
+            Err(Bad::new("there is no domain after *@", accepted))
+        };
+    }
+    match Address::parse(&text) {
+        Some(_) if text.contains('*') => {
+            Err(Bad::new("* stands for a whole local part only", accepted))
+        }
+        Some(address) => Ok(SenderPattern::Exact(address)),
+        None => Err(Bad::new("this is no mail address", accepted)),
+    }
+}
+
+/// The value is never repeated in the message: it may be a password in clear.
+fn password(value: &DeValue<'_>) -> Result<String, Bad> {
+    let accepted = "an Argon2id hash, the last line of faxgate hash-password";
+    let text = value
+        .as_str()
+        .ok_or_else(|| Bad::new("this is no Argon2id hash", accepted))?;
+    match phc::check(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(problem) => Err(Bad::new(problem, accepted)),
+    }
+}
+
+fn station_id(value: &DeValue<'_>) -> Result<StationId, Bad> {
+    StationId::parse(&forms::text(value)?).ok_or_else(|| {
+        let accepted = "at most 20 digits, spaces and + (T.30)";
+        Bad::new("this is no station identifier", accepted)
+    })
+}

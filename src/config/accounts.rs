@@ -1,0 +1,187 @@
+//! All accounts: one file or a folder of them, checked against each other.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Config;
+use super::account::Account;
+use super::beside;
+use super::claims::Claims;
+use super::claims::Kind;
+use super::mistake::Mistake;
+use super::mistake::Mistakes;
+use super::profile;
+use super::profile::Profiles;
+use super::section;
+use super::section::Section;
+use super::source::Place;
+use super::source::Source;
+
+/// All accounts and profiles in force: one consistent, checked snapshot.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Accounts {
+    /// In the order of the files.
+    pub accounts: Vec<Arc<Account>>,
+}
+
+/// Accounts and what was noticed while reading them.
+#[derive(Clone, Debug, Default)]
+pub struct LoadedAccounts {
+    /// The accounts.
+    pub accounts: Accounts,
+    /// Every file that was read for them: account files, list files, own profiles. A change of one of
+    /// them, or of a folder they are in, is a reason to load again.
+    pub files: Vec<PathBuf>,
+    /// What is no mistake but unwise, one sentence each, with the file.
+    pub warnings: Vec<String>,
+}
+
+impl Accounts {
+    /// Reads the accounts that `config` names; `config_file` is where `config` was read from.
+    ///
+    /// # Errors
+    /// All mistakes in the profiles, the accounts and their list files.
+    pub fn load(config_file: &Path, config: &Config) -> Result<Self, Mistakes> {
+        LoadedAccounts::load(config_file, config).map(|loaded| loaded.accounts)
+    }
+
+    /// The file or folder that `config`, read from `config_file`, names.
+    pub fn path(config_file: &Path, config: &Config) -> PathBuf {
+        beside(config_file, &config.gateway.accounts)
+    }
+}
+
+impl LoadedAccounts {
+    /// Like [`Accounts::load`], with the files that were read and the warnings.
+    ///
+    /// # Errors
+    /// All mistakes in the profiles, the accounts and their list files.
+    pub fn load(config_file: &Path, config: &Config) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let loaded = read(config_file, config, &mut mistakes);
+        mistakes.none_or(loaded)
+    }
+}
+
+/// What an account is read against.
+pub(super) struct Context<'c> {
+    /// The main file.
+    pub(super) config: &'c Config,
+    /// All profiles.
+    pub(super) profiles: Profiles,
+    /// Files read so far.
+    pub(super) files: Vec<PathBuf>,
+    claims: Claims,
+    /// Accounts begun so far, over all files.
+    begun: usize,
+}
+
+impl Context<'_> {
+    /// Notes that the account being read has `what`, written at `at`.
+    pub(super) fn claim(
+        &mut self,
+        section: &mut Section<'_, '_>,
+        what: (Kind, String),
+        at: (String, Place),
+    ) {
+        self.claims.claim(section, self.begun, what, at);
+    }
+}
+
+/// Reads profiles and accounts; mistakes are collected.
+pub(super) fn read(config_file: &Path, config: &Config, mistakes: &mut Mistakes) -> LoadedAccounts {
+    let folder = config.gateway.profiles.as_deref();
+    let (profiles, files) = profile::all(config_file, folder, mistakes);
+    let mut context = Context {
+        config,
+        profiles,
+        files,
+        claims: Claims::default(),
+        begun: 0,
+    };
+    let mut loaded = LoadedAccounts::default();
+    let path = Accounts::path(config_file, config);
+    let paths = if path.is_dir() {
+        toml_files(&path, mistakes)
+    } else {
+        vec![path]
+    };
+    for path in paths {
+        if let Some(source) = Source::read(&path, mistakes) {
+            loaded.warnings.extend(readable_by_all(&source));
+            let accounts = read_file(&source, &mut context, mistakes);
+            loaded.accounts.accounts.extend(accounts);
+        }
+        context.files.push(path);
+    }
+    loaded.files = context.files;
+    loaded
+}
+
+fn read_file(
+    source: &Source,
+    context: &mut Context<'_>,
+    mistakes: &mut Mistakes,
+) -> Vec<Arc<Account>> {
+    let Some(tree) = source.tree(mistakes) else {
+        return Vec::new();
+    };
+    let read = section::read_tree(source, &tree, mistakes, |root| {
+        root.tables("account", |section| {
+            context.begun += 1;
+            Account::read(section, context)
+        })
+    });
+    read.into_iter().flatten().map(Arc::new).collect()
+}
+
+/// The `*.toml` files of a folder in the order of their names; others, such as lists, are left alone.
+pub(super) fn toml_files(folder: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        mistakes.push(Mistake {
+            file: folder.to_owned(),
+            line: 0,
+            column: 0,
+            key: String::new(),
+            problem: "this folder cannot be read".into(),
+            accepted: "a folder of TOML files".into(),
+        });
+        return Vec::new();
+    };
+    let hidden = |path: &Path| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with('.')
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    let is_toml = |path: &PathBuf| path.extension().is_some_and(|e| e == "toml") && !hidden(path);
+    let mut paths: Vec<PathBuf> = paths.filter(is_toml).collect();
+    paths.sort();
+    paths
+}
+
+/// A warning if everybody on this machine may read the hashes in `source`.
+fn readable_by_all(source: &Source) -> Option<String> {
+    let mode = std::fs::metadata(&source.path).ok()?.permissions().mode();
+    let open = mode & 0o004 != 0 && source.text.contains("$argon2");
+    open.then(|| {
+        let file = source.path.display();
+        format!("{file}: everybody on this machine may read these password hashes: chmod o-r")
+    })
+}
+
+/// Reads arbitrary text as an accounts file; list files are not opened.
+pub(super) fn fuzz(source: &Source, config: &Config, mistakes: &mut Mistakes) {
+    if source.text.contains("file") {
+        return;
+    }
+    let mut context = Context {
+        config,
+        profiles: profile::all(&source.path, None, mistakes).0,
+        files: Vec::new(),
+        claims: Claims::default(),
+        begun: 0,
+    };
+    read_file(source, &mut context, mistakes);
+}

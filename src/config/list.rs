@@ -1,0 +1,118 @@
+//! `[[account.list]]`: contact lists, their members inline or in a CSV file.
+
+use std::collections::HashSet;
+
+use super::account;
+use super::accounts::Context;
+use super::beside;
+use super::forms;
+use super::forms::Bad;
+use super::list_file;
+use super::section::Section;
+use crate::fax::CountryCode;
+use crate::fax::Destination;
+
+/// Most members of a list.
+pub(super) const MAX_MEMBERS: usize = 20_000;
+
+/// `[[account.list]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContactList {
+    /// The local part of its address, compared without regard to case.
+    pub name: String,
+    /// Destinations, at most 20,000.
+    pub members: Vec<Contact>,
+}
+
+/// A member of a contact list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Where to send.
+    pub destination: Destination,
+    /// Name shown in results; empty if unknown.
+    pub name: String,
+}
+
+impl ContactList {
+    /// All lists of an account; two of the same name are a mistake.
+    pub(super) fn read_all(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<Self> {
+        let mut names = HashSet::new();
+        section.tables("list", |section| {
+            let list = Self::read(section, context);
+            if !list.name.is_empty() && !names.insert(list.name.to_lowercase()) {
+                let problem = "another list of this account has this name";
+                section.mistake("name", problem, "a name of its own, whatever its case");
+            }
+            list
+        })
+    }
+
+    fn read(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Self {
+        let name = section.required("name", "the local part of its address", |value| {
+            let name = account::name(value)?;
+            if name.contains(['@', '<', '>', '"', ',', ';']) {
+                return Err(Bad::new("this cannot be a local part", "such as \"shops\""));
+            }
+            Ok(name)
+        });
+        let country = &context.config.gateway.country;
+        let inline = section.tables("members", |section| member(section, country));
+        let file = section.optional("file", forms::path);
+        let members = match (section.has("members"), file) {
+            (true, None) => inline,
+            (false, Some(file)) => {
+                let path = beside(section.file(), &file);
+                let members = list_file::read(&path, country, section.mistakes());
+                context.files.push(path);
+                members
+            }
+            (true, Some(_)) => {
+                let accepted = "one of the two";
+                section.mistake("file", "there are members and a file", accepted);
+                return Self {
+                    name,
+                    members: Vec::new(),
+                };
+            }
+            (false, None) => {
+                if !section.has("file") {
+                    let accepted =
+                        "members = [{ number = \"…\", name = \"…\" }] or file = \"….csv\"";
+                    section.mistake("members", "this key is missing", accepted);
+                }
+                return Self {
+                    name,
+                    members: Vec::new(),
+                };
+            }
+        };
+        if section.has("members") && !(1..=MAX_MEMBERS).contains(&members.len()) {
+            section.mistake(
+                "members",
+                "too few or too many members",
+                "1 to 20000 members",
+            );
+        }
+        Self { name, members }
+    }
+}
+
+fn member(section: &mut Section<'_, '_>, country: &CountryCode) -> Contact {
+    let accepted = "a number such as \"03-1111-2222\"";
+    let destination = section.required("number", accepted, |value| {
+        destination(&forms::text(value)?, country)
+            .map(Some)
+            .map_err(|problem| Bad::new(problem, accepted))
+    });
+    let name = section.or("name", String::new(), forms::any_text);
+    Contact {
+        // The stand-in for a number that was reported as a mistake.
+        destination: destination.unwrap_or(Destination::Simulator(0)),
+        name,
+    }
+}
+
+/// The destination in `typed`, or what is wrong with it.
+pub(super) fn destination(typed: &str, country: &CountryCode) -> Result<Destination, String> {
+    Destination::parse(typed, country).map_err(|error| error.to_string())
+}

@@ -1,0 +1,370 @@
+//! The shipped files are true, defaults are what they say, and nothing a file says makes us panic.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::fax::CountryCode;
+
+const SHIPPED: &str = include_str!("../../config/faxgate.toml");
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(Path::new("x.toml"), text).map_err(|mistakes| mistakes.to_string())
+}
+
+/// `# key = value` without the mark: a key commented out at its default.
+fn commented_key(line: &str) -> Option<&str> {
+    let assignment = line.strip_prefix("# ")?;
+    let (key, _) = assignment.split_once(" = ")?;
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    is_key.then_some(assignment)
+}
+
+/// Every key that the reader asks for, as `section.key`: a mistyped key gets them as answer.
+fn known_keys() -> BTreeSet<String> {
+    let sections = known_in("", "");
+    let mut known = BTreeSet::new();
+    for section in &sections {
+        for key in known_in(section, &format!("[{section}]\n")) {
+            known.insert(format!("{section}.{key}"));
+        }
+    }
+    known.remove("transport.loopback");
+    for key in known_in("transport.loopback", "[transport.loopback]\n") {
+        known.insert(format!("transport.loopback.{key}"));
+    }
+    known
+}
+
+fn known_in(section: &str, header: &str) -> Vec<String> {
+    let error = parse(&format!("{header}zzzzzzzz = 1")).unwrap_err();
+    let (_, keys) = error.split_once("accepted: ").unwrap();
+    let keys: Vec<String> = keys.split(", ").map(String::from).collect();
+    assert!(!keys.is_empty(), "{section}");
+    keys
+}
+
+#[test]
+fn the_shipped_file_says_the_defaults() {
+    assert_eq!(parse(SHIPPED), Ok(Config::default()));
+    assert_eq!(parse(""), Ok(Config::default()));
+}
+
+#[test]
+fn the_shipped_file_with_all_keys_uncommented_says_the_defaults() {
+    let mut keys = 0;
+    let lines = SHIPPED.lines().map(|line| match commented_key(line) {
+        Some(assignment) => {
+            keys += 1;
+            assignment
+        }
+        None => line,
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    assert_eq!(parse(&text), Ok(Config::default()));
+    assert!(keys > 45, "{keys}");
+}
+
+#[test]
+fn every_key_that_is_read_is_documented_and_every_documented_key_is_read() {
+    let mut documented = BTreeSet::new();
+    let mut section = "";
+    for line in SHIPPED.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        }
+        let example = line.strip_prefix("#     ").map(|key| (key, true));
+        let key = commented_key(line).map(|key| (key, false)).or(example);
+        if let Some((name, _)) = key.and_then(|(key, _)| key.split_once(" = ")) {
+            documented.insert(format!("{section}.{name}"));
+        }
+    }
+    assert_eq!(documented, known_keys());
+}
+
+#[test]
+fn the_configuration_in_force_is_shown_with_every_key_and_reads_back() {
+    let text = "[gateway]\nprofiles = \"mine\"\nname = \"gate.example\"\n[lock]\nstrikes = 5\nwithin = 90\nlasts = \"2s\"\n\
+                [destinations]\nallow = [\"+\"]\ndeny = []\n[monitor]\nlisten = \"\"\n[mail]\nsmarthost = \"smtp://[::1]\"";
+    let config = parse(text).unwrap();
+    let shown = config.effective();
+    assert_eq!(parse(&shown).as_ref(), Ok(&config), "{shown}");
+    let tree: toml::Table = shown.parse().unwrap();
+    for known in known_keys() {
+        let mut table = &tree;
+        let (path, key) = known.rsplit_once('.').unwrap();
+        for section in path.split('.') {
+            table = table[section].as_table().unwrap();
+        }
+        assert!(table.contains_key(key), "{known}");
+    }
+}
+
+/// The first part of the page is made from the file; the part on accounts is written by hand.
+#[test]
+fn docs_configuration_is_generated_from_the_shipped_file() {
+    let path = Path::new("docs/configuration.md");
+    let kept = std::fs::read_to_string(path).unwrap();
+    let by_hand = &kept[kept.find("# Accounts\n").unwrap()..];
+    let generated = document(SHIPPED) + by_hand;
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &generated).unwrap();
+        return;
+    }
+    assert_eq!(kept, generated, "UPDATE_GOLDEN=1 writes {}", path.display());
+}
+
+/// The shipped file as a page: sections, keys with their default, what is accepted.
+fn document(shipped: &str) -> String {
+    let mut page = String::from(
+        "# Configuration\n\n<!-- Made from config/faxgate.toml by a test; edit that file. -->\n\n",
+    );
+    for paragraph in shipped.split("\n\n") {
+        let lines: Vec<&str> = paragraph.lines().collect();
+        if let Some(section) = lines.first().filter(|line| line.starts_with('[')) {
+            write!(page, "## `{section}`\n\n").unwrap();
+        }
+        if let Some(assignment) = lines.iter().find_map(|line| commented_key(line)) {
+            let (key, value) = assignment.split_once(" = ").unwrap();
+            write!(page, "### `{key}`\n\nDefault: `{value}`\n\n").unwrap();
+        }
+        let texts = lines.iter().filter(|line| commented_key(line).is_none());
+        for text in texts.filter_map(|line| line.strip_prefix('#')) {
+            let text = text.strip_prefix(' ').unwrap_or(text);
+            match text.strip_prefix("Accepted:") {
+                Some(accepted) => write!(page, "\nAccepted:{accepted}\n").unwrap(),
+                None => writeln!(page, "{}", code_or_text(text)).unwrap(),
+            }
+        }
+        page.push('\n');
+    }
+    while page.contains("\n\n\n") {
+        page = page.replace("\n\n\n", "\n\n");
+    }
+    page.trim_end().to_owned() + "\n\n"
+}
+
+fn code_or_text(text: &str) -> String {
+    match text.strip_prefix("    ") {
+        Some(code) => format!("\n    {code}\n"),
+        None => text.to_owned(),
+    }
+}
+
+#[test]
+fn the_shipped_configuration_and_accounts_load_together() {
+    let loaded = load(Path::new("config/faxgate.toml")).map_err(|m| m.to_string());
+    let loaded = loaded.unwrap();
+    assert_eq!(loaded.config, Config::default());
+    assert!(!loaded.accounts.accounts.accounts.is_empty());
+    let files: Vec<String> = loaded
+        .accounts
+        .files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    assert_eq!(files, ["config/accounts.toml"]);
+}
+
+#[test]
+fn keys_promised_for_later_are_unknown_today() {
+    for text in [
+        "[verify]",
+        "[dns]",
+        "[tls]",
+        "[[relay]]",
+        "[web]",
+        "[smtp]\nlisten_submission = []",
+        "[smtp]\nlisten_tls = []",
+        "[[transport.route]]",
+        "[transport.sip]",
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.contains(": unknown key"), "{error}");
+    }
+}
+
+#[test]
+fn defaults_follow_the_country_and_the_first_domain() {
+    let config =
+        parse("[gateway]\ncountry = \"49\"\ndomains = [\"FAX.Test\", \"b.test\"]").unwrap();
+    assert_eq!(config.destinations.allow, ["49"]);
+    assert_eq!(config.mail.from.as_str(), "faxgate@fax.test");
+    assert_eq!(config.gateway.domains, ["fax.test", "b.test"]);
+}
+
+#[test]
+fn national_prefixes_are_kept_with_the_country_first() {
+    let config =
+        parse("[destinations]\nallow = [\"81\", \"1212\", \"03\"]\ndeny = [\"0990\", \"+4490\"]");
+    let destinations = config.unwrap().destinations;
+    assert_eq!(destinations.allow, ["81", "1212", "813"]);
+    assert_eq!(destinations.deny, ["81990", "4490"]);
+    let everything = parse("[destinations]\nallow = [\"00\"]").unwrap();
+    assert_eq!(everything.destinations.allow, [""]);
+}
+
+#[test]
+fn the_lock_takes_times_and_seconds() {
+    let config = parse("[lock]\nstrikes = 2\nwithin = 20\nlasts = \"5s\"").unwrap();
+    let seconds = |n| Some(Duration::from_secs(n));
+    assert_eq!(config.lock.strikes, Some(2));
+    assert_eq!(
+        (config.lock.within, config.lock.lasts),
+        (seconds(20), seconds(5))
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_crlf_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faxgate.toml");
+    let text = format!("\u{feff}{}", SHIPPED.replace('\n', "\r\n"));
+    std::fs::write(&path, text).unwrap();
+    assert_eq!(Config::load(&path), Ok(Config::default()));
+}
+
+#[test]
+fn a_folder_of_accounts_lists_and_profiles_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "faxgate.toml",
+        b"[gateway]\naccounts = \"people\"\nprofiles = \"kinds\"",
+    );
+    write(
+        "kinds/short.toml",
+        b"[policy]\nmin_length = 4\nsymbols = \"\"\n[lock]\nlasts = 60",
+    );
+    write(
+        "people/b.toml",
+        b"[[account]]\nid = \"b\"\nsenders = [\"b@x.example\"]\nprofile = \"short\"\n\
+          [[account.list]]\nname = \"shops\"\nfile = \"lists/shops.csv\"",
+    );
+    write(
+        "people/a.toml",
+        b"[[account]]\nid = \"a\"\nemail = \"a@x.example\"\nmax_calls = 2",
+    );
+    write(
+        "people/lists/shops.csv",
+        b"number,name\n03-1111-2222,Shinjuku\n",
+    );
+    write("people/notes.txt", b"not TOML");
+    let loaded = load(&folder.path().join("faxgate.toml")).unwrap().accounts;
+    let [a, b] = &loaded.accounts.accounts[..] else {
+        panic!("{:?}", loaded.accounts)
+    };
+    assert_eq!(
+        (a.id.as_str(), a.login_id.as_str(), a.max_calls),
+        ("a", "a", Some(2))
+    );
+    assert_eq!(
+        (a.profile.name.as_str(), b.profile.name.as_str()),
+        ("interfax", "short")
+    );
+    assert_eq!(
+        (b.profile.policy.min_length, b.profile.lock.strikes),
+        (4, 3)
+    );
+    assert_eq!(b.lists[0].members[0].name, "Shinjuku");
+    assert_eq!(loaded.files.len(), 4);
+}
+
+#[test]
+fn an_account_has_the_defaults_that_are_published() {
+    let loaded = accounts(
+        "[[account]]\nid = \"a\"\nsenders = [\"*@x.example\", \"A@x.example\", \"b@x.example\"]\nforward_to = [\"f@x.example\"]",
+    );
+    let account = &loaded.unwrap().accounts.accounts[0];
+    assert_eq!(
+        account.email.as_ref().map(|e| e.as_str()),
+        Some("A@x.example")
+    );
+    assert_eq!(account.result_mail.when, When::Always);
+    assert_eq!(account.result_mail.format, ResultFormat::HtmlJa);
+    assert_eq!(account.forward_format, ForwardFormat::Pdf);
+    assert!(!account.password_in_body && !account.result_mail.attach_pages);
+    assert_eq!((account.max_calls, &account.password), (None, &None));
+}
+
+fn accounts(text: &str) -> Result<LoadedAccounts, String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("accounts.toml"), text).unwrap();
+    let main = folder.path().join("faxgate.toml");
+    LoadedAccounts::load(&main, &Config::default()).map_err(|mistakes| mistakes.to_string())
+}
+
+#[test]
+fn a_password_in_clear_is_never_repeated_in_a_mistake() {
+    for value in [
+        "\"hunter2hunter2\"",
+        "[\"hunter2hunter2\"]",
+        "{ clear = \"hunter2hunter2\" }",
+        "\"$argon2id$v=19$hunter2hunter2\"",
+        "\"hunter2hunter2",
+        "hunter2hunter2",
+    ] {
+        let error =
+            accounts(&format!("[[account]]\nid = \"a\"\npassword = {value}\n")).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn hashes_that_everybody_may_read_are_worth_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("accounts.toml");
+    std::fs::copy("config/accounts.toml", &path).unwrap();
+    for (mode, warnings) in [(0o644, 1), (0o640, 0)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let loaded = LoadedAccounts::load(&folder.path().join("x"), &Config::default()).unwrap();
+        assert_eq!(loaded.warnings.len(), warnings, "{mode:o}");
+    }
+}
+
+#[test]
+fn default_limits_leave_room_for_a_hundred_connections_from_one_address() {
+    let smtp = Smtp::default();
+    assert!(smtp.max_connections_per_address > 100);
+    assert!(smtp.max_connections >= 10 * smtp.max_connections_per_address);
+    assert_eq!(CountryCode::JAPAN.to_string(), "81");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_readers_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fuzz_config(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_a_good_file_makes_the_readers_panic(
+        at in 0usize..4000,
+        with in "[\\[\\]{}\"'=.,#\\n a-z0-9-]{0,6}",
+        which in 0usize..3,
+    ) {
+        let uncommented: String = SHIPPED
+            .lines()
+            .map(|line| format!("{}\n", commented_key(line).unwrap_or(line)))
+            .filter(|line| !line.starts_with('#'))
+            .collect();
+        let good = [
+            uncommented.as_str(),
+            include_str!("../../config/accounts.toml"),
+            include_str!("../../config/profiles/interfax.toml"),
+        ][which];
+        let chars: Vec<char> = good.chars().collect();
+        let (head, tail) = chars.split_at(at % chars.len());
+        let changed: String = head.iter().chain(with.chars().collect::<Vec<_>>().iter()).chain(tail.iter().skip(1)).collect();
+        fuzz_config(changed.as_bytes());
+    }
+}
