@@ -3,12 +3,14 @@
 //! In the order in which a job meets them:
 //!
 //! * [`config`] - what the operator wrote, checked
+//! * [`notify`] - mail about results, and the way it leaves
 //!
 //! Words everybody uses: [`fax`], [`lock`], [`refusal`], [`secret`], [`smtp`], [`status`], [`time`].
 
 pub mod config;
 pub mod fax;
 pub mod lock;
+pub mod notify;
 pub mod refusal;
 pub mod secret;
 pub mod smtp;
