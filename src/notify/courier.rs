@@ -79,7 +79,7 @@ impl Courier {
             }
         }
         let connecting = Connection::open(&self.smarthost, &self.hello).await;
-        let mut connection = connecting.map_err(|fault| temporary(fault, &self.smarthost))?;
+        let mut connection = connecting.map_err(not_let_in)?;
         let begun = connection.begin(recipient, message).await;
         self.finish(connection, begun, recipient, message).await
     }
@@ -142,14 +142,12 @@ impl From<Fault> for DeliveryError {
 }
 
 /// A server that does not let us in has not judged the mail: temporary, even if it says 554.
-fn temporary(fault: Fault, smarthost: &Smarthost) -> DeliveryError {
+fn not_let_in(fault: Fault) -> DeliveryError {
     let (code, text) = match fault {
         Fault::Reply { code, text } => (Some(code), text),
         Fault::Lost(text) => (None, text),
         Fault::Incapable(text) => (None, text.to_owned()),
     };
-    let Smarthost { host, port } = smarthost;
-    tracing::warn!(host, port, code, text, "the smarthost cannot be reached");
     DeliveryError::Temporary { code, text }
 }
 

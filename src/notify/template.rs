@@ -3,6 +3,9 @@
 /// What a value goes through before it is put in.
 pub(super) type Escape = fn(&str) -> String;
 
+/// The placeholder for rows that were filled before, each with its values escaped.
+pub(super) const ROWS: &str = "rows";
+
 /// `template` with its placeholders filled from `values`. A line with a `{?name}` whose value is empty
 /// is left out. Values are not searched for placeholders.
 pub(super) fn fill(template: &str, values: &[(&str, &str)], escape: Escape) -> String {
@@ -24,13 +27,16 @@ fn fill_line(line: &str, values: &[(&str, &str)], escape: Escape) -> Option<Stri
         };
         out.push_str(before);
         let wanted = name.strip_prefix('?').unwrap_or(name);
-        let found = values.iter().find(|(key, _)| *key == wanted);
-        let value = found.map(|(_, value)| *value).unwrap_or_default();
+        let Some((_, value)) = values.iter().find(|(key, _)| *key == wanted) else {
+            // A mistake in a template stays visible, and the tests look for it.
+            out.push_str(&format!("{{{name}}}"));
+            rest = after;
+            continue;
+        };
         if name.starts_with('?') && value.is_empty() {
             return None;
         }
-        // Blocks that we filled ourselves are text of the right kind already.
-        if name.starts_with("rows") {
+        if name == ROWS {
             out.push_str(value);
         } else {
             out.push_str(&escape(value));
@@ -71,6 +77,7 @@ mod tests {
         let values = [("a", "<{b}>\r\nx"), ("b", "B")];
         assert_eq!(fill("{a} {b}\n", &values, plain), "<{b}> x B\n");
         assert_eq!(fill("{a}", &values, html), "&lt;{b}&gt; x");
+        assert_eq!(fill("{c}", &values, plain), "{c}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::super::JobFacts;
 use super::super::ResultFacts;
 use super::super::template::Escape;
+use super::super::template::ROWS;
 use super::super::template::fill;
 use super::super::template::html as html_escape;
 use super::super::template::plain;
@@ -90,7 +91,7 @@ fn batch_text(facts: &ResultFacts, language: Language, form: &Form) -> String {
         ("batch", facts.batch.clone()),
         ("colour", colour(all_sent(facts)).into()),
         ("zone", facts.zone.to_string()),
-        ("rows", rows),
+        (ROWS, rows),
     ];
     filled(form.batch, &values, form.escape)
 }
