@@ -3,7 +3,7 @@
 //! In the order in which a job meets them:
 //!
 //! * [`config`] - what the operator wrote, checked
-//! * [`account`] - accounts at work: who owns what, and what a new password must be
+//! * [`notify`] - mail about results, and the way it leaves
 //!
 //! Words everybody uses: [`fax`], [`lock`], [`refusal`], [`secret`], [`smtp`], [`status`], [`time`].
 
@@ -14,11 +14,7 @@ pub mod fax;
 pub mod ingress;
 pub mod intake;
 pub mod lock;
-pub mod monitor;
 pub mod notify;
-pub mod queue;
-pub mod receive;
-pub mod record;
 pub mod refusal;
 pub mod render;
 pub mod secret;

@@ -1,0 +1,173 @@
+//! Mail about results: facts in, message out; and the way such a message leaves.
+//!
+//! Everything here is a function of its arguments, so a mail can be written again and is the same
+//! octet for octet. [`Courier`] alone talks to the network, and knows nothing of what it carries.
+
+mod courier;
+mod header;
+mod jis;
+mod letter;
+mod notice;
+mod result;
+mod template;
+mod transfer;
+
+use std::time::Duration;
+
+use crate::config::Language;
+use crate::config::ResultFormat;
+use crate::fax::StationId;
+use crate::smtp::Address;
+use crate::status::Status;
+use crate::time::Timestamp;
+use crate::time::Zone;
+
+pub use courier::Courier;
+pub use courier::DeliveryError;
+pub use notice::forward;
+pub use notice::lock_notice;
+pub use result::result_mail;
+
+/// A message ready to be sent; its reverse-path is null (RFC 3834 section 3.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// Who gets it, each in a transaction of its own.
+    pub recipients: Vec<Address>,
+    /// Header and body, lines ending in CRLF, seven bits except for addresses that need SMTPUTF8.
+    pub message: Vec<u8>,
+}
+
+/// What every mail has in its header.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    /// `From`.
+    pub from: Address,
+    /// `To`.
+    pub to: Vec<Address>,
+    /// `Message-ID`, with or without angle brackets; stable, so that a repeated mail is recognised.
+    pub message_id: String,
+    /// `Date`.
+    pub date: Timestamp,
+    /// The zone of `Date`.
+    pub zone: Zone,
+    /// Message-ID of the mail that this one answers; left out if it is not well-formed.
+    pub in_reply_to: Option<String>,
+}
+
+/// A file that goes with a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its name.
+    pub name: String,
+    /// Its media type, such as `application/pdf`.
+    pub media_type: &'static str,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// What became of one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobFacts {
+    /// The job.
+    pub id: String,
+    /// Canonical number; for a list that was refused, its name.
+    pub destination: String,
+    /// Name of the destination; empty if unknown.
+    pub contact: String,
+    /// Its final status.
+    pub status: Status,
+    /// More about it, such as the file that could not be turned into pages.
+    pub reason: Option<String>,
+    /// Pages that the far end confirmed.
+    pub pages_sent: u32,
+    /// Length of the call.
+    pub duration: Duration,
+    /// What the far end called itself.
+    pub remote_id: StationId,
+    /// When it was accepted.
+    pub submitted: Timestamp,
+    /// When it ended.
+    pub completed: Option<Timestamp>,
+}
+
+/// What became of all jobs of one submission.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResultFacts {
+    /// The batch.
+    pub batch: String,
+    /// The subject without its options.
+    pub reference: String,
+    /// Its jobs; one makes a single result, more a cumulative one.
+    pub jobs: Vec<JobFacts>,
+    /// The form of the mail.
+    pub format: ResultFormat,
+    /// The zone of its times.
+    pub zone: Zone,
+    /// An image of the pages.
+    pub pages: Option<Attachment>,
+}
+
+/// A lock that has just begun.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LockFacts {
+    /// The account.
+    pub account: String,
+    /// What its owner types to log in.
+    pub login_id: String,
+    /// The door at which the last wrong password came: `mail`, `web`, `rest`, `soap`, `command`.
+    pub door: String,
+    /// Address of the client, if known.
+    pub from_peer: Option<String>,
+    /// When the lock ends by itself.
+    pub locked_until: Timestamp,
+    /// The zone in which that is told.
+    pub zone: Zone,
+    /// The language.
+    pub language: Language,
+}
+
+/// A received fax on its way to its account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForwardFacts {
+    /// The received fax.
+    pub id: String,
+    /// Our number at which it arrived, canonical.
+    pub number: String,
+    /// What the far end called itself.
+    pub remote_id: StationId,
+    /// Its pages.
+    pub pages: u32,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The end of the lock that held it back; `None` if nothing did.
+    pub held_until: Option<Timestamp>,
+    /// The zone of its times.
+    pub zone: Zone,
+    /// The language.
+    pub language: Language,
+}
+
+/// How long to wait after the `attempts`-th attempt to hand a mail over has failed.
+pub fn retry_after(attempts: u32) -> Duration {
+    let minutes = match attempts {
+        0 | 1 => 1,
+        2 => 2,
+        3 => 5,
+        4 => 15,
+        5 => 30,
+        _ => 60,
+    };
+    Duration::from_secs(minutes * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_grows_to_an_hour_and_stays_there() {
+        let minutes: Vec<u64> = (1..=8).map(|n| retry_after(n).as_secs() / 60).collect();
+        assert_eq!(minutes, [1, 2, 5, 15, 30, 60, 60, 60]);
+        assert_eq!(retry_after(u32::MAX).as_secs(), 3600);
+    }
+}

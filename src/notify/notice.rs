@@ -1,0 +1,206 @@
+//! Mails that answer nobody's mail: the notice of a lock, and a received fax.
+
+use super::Attachment;
+use super::ForwardFacts;
+use super::Header;
+use super::LockFacts;
+use super::Mail;
+use super::header::Charset;
+use super::letter::Auto;
+use super::letter::Letter;
+use super::letter::Part;
+use super::template::fill;
+use super::template::plain;
+use crate::config::Language;
+
+/// Tells an account's owner that it is locked, why, until when, and what to do. It has no password in
+/// it and no link: a mail that asks people to follow one is what thieves send.
+pub fn lock_notice(facts: &LockFacts, header: &Header) -> Mail {
+    let (template, subject) = match facts.language {
+        Language::Ja => (
+            include_str!("templates/lock.ja.txt"),
+            "アカウントをロックしました",
+        ),
+        Language::En => (
+            include_str!("templates/lock.en.txt"),
+            "Your account is locked",
+        ),
+    };
+    let until = facts.locked_until.local(&facts.zone);
+    let zone = facts.zone.to_string();
+    let values = [
+        ("account", facts.account.as_str()),
+        ("login_id", &facts.login_id),
+        ("door", door(&facts.door, facts.language)),
+        ("peer", facts.from_peer.as_deref().unwrap_or_default()),
+        ("until", &until),
+        ("zone", &zone),
+    ];
+    let text = fill(template, &values, plain);
+    let letter = Letter {
+        subject: format!("{subject} ({})", facts.account),
+        charset: Charset::Utf8,
+        auto: Auto::Generated,
+        body: Part::text("text/plain", &text, Charset::Utf8),
+    };
+    letter.write(header)
+}
+
+/// A door in words; a word that is not known stays as it is.
+fn door(word: &str, language: Language) -> &str {
+    match (word, language) {
+        ("mail" | "smtp", Language::Ja) => "メール送信(本文のパスワード)",
+        ("mail" | "smtp", Language::En) => "a mail with a password in its text",
+        ("web", Language::Ja) => "ウェブ画面のログイン",
+        ("web", Language::En) => "the login page",
+        ("rest" | "soap" | "api", Language::Ja) => "プログラム連携(API)",
+        ("rest" | "soap" | "api", Language::En) => "a program (API)",
+        (word, Language::Ja | Language::En) => word,
+    }
+}
+
+/// A received `fax` for those to whom it is forwarded.
+pub fn forward(facts: &ForwardFacts, fax: Attachment, header: &Header) -> Mail {
+    let from = facts.remote_id.as_str();
+    let (template, subject) = match (facts.language, from.is_empty()) {
+        (Language::Ja, true) => (
+            include_str!("templates/forward.ja.txt"),
+            "FAXを受信しました".to_owned(),
+        ),
+        (Language::Ja, false) => (
+            include_str!("templates/forward.ja.txt"),
+            format!("FAXを受信しました <- ({from})"),
+        ),
+        (Language::En, true) => (
+            include_str!("templates/forward.en.txt"),
+            "Fax received".to_owned(),
+        ),
+        (Language::En, false) => (
+            include_str!("templates/forward.en.txt"),
+            format!("Fax received <- ({from})"),
+        ),
+    };
+    let pages = facts.pages.to_string();
+    let received = facts.received_at.local(&facts.zone);
+    let held = facts.held_until.map(|until| until.local(&facts.zone));
+    let zone = facts.zone.to_string();
+    let values = [
+        ("remote_id", from),
+        ("number", &facts.number),
+        ("pages", &pages),
+        ("received", &received),
+        ("id", &facts.id),
+        ("held", held.as_deref().unwrap_or_default()),
+        ("zone", &zone),
+    ];
+    let text = fill(template, &values, plain);
+    let letter = Letter {
+        subject,
+        charset: Charset::Utf8,
+        auto: Auto::Generated,
+        body: Part::text("text/plain", &text, Charset::Utf8).and_files(vec![fax]),
+    };
+    letter.write(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fax::StationId;
+    use crate::smtp::Address;
+    use crate::time::Timestamp;
+    use crate::time::Zone;
+    use mail_parser::MessageParser;
+    use mail_parser::MimeHeaders;
+
+    const NOON: Timestamp = Timestamp::from_ms(1_795_339_800_000);
+
+    fn header() -> Header {
+        Header {
+            from: Address::parse("faxgate@fax.example").unwrap(),
+            to: vec![Address::parse("tanaka@customer.example").unwrap()],
+            message_id: "lock.1@fax.example".into(),
+            date: NOON,
+            zone: Zone::named("Asia/Tokyo").unwrap(),
+            in_reply_to: None,
+        }
+    }
+
+    fn lock(language: Language, door: &str) -> LockFacts {
+        LockFacts {
+            account: "tanaka".into(),
+            login_id: "tanaka-login".into(),
+            door: door.into(),
+            from_peer: Some("192.0.2.7".into()),
+            locked_until: NOON,
+            zone: Zone::named("Asia/Tokyo").unwrap(),
+            language,
+        }
+    }
+
+    fn auto_submitted(message: &[u8]) -> String {
+        let parsed = MessageParser::default().parse(message).unwrap();
+        let value = parsed.header_raw("Auto-Submitted");
+        value.unwrap_or_default().trim().to_owned()
+    }
+
+    #[test]
+    fn a_lock_notice_says_which_door_and_until_when() {
+        for (language, expected) in [
+            (Language::Ja, "メール送信(本文のパスワード)"),
+            (Language::En, "a mail with a password in its text"),
+        ] {
+            let mail = lock_notice(&lock(language, "mail"), &header());
+            let parsed = MessageParser::default().parse(&mail.message).unwrap();
+            let text = parsed.body_text(0).unwrap();
+            for word in [
+                expected,
+                "tanaka-login",
+                "192.0.2.7",
+                "2026-11-22 18:30:00 (Asia/Tokyo)",
+            ] {
+                assert!(text.contains(word), "{word} in {text}");
+            }
+            assert!(!text.contains(['{', '}']), "every placeholder is filled");
+            assert_eq!(auto_submitted(&mail.message), "auto-generated");
+        }
+    }
+
+    #[test]
+    fn a_door_nobody_translated_is_named_as_it_is() {
+        let mail = lock_notice(&lock(Language::En, "paper\r\nX: y"), &header());
+        let parsed = MessageParser::default().parse(&mail.message).unwrap();
+        assert!(parsed.body_text(0).unwrap().contains("paper X: y"));
+    }
+
+    #[test]
+    fn a_held_fax_says_so_and_a_direct_one_does_not() {
+        for (held_until, says) in [(Some(NOON), true), (None, false)] {
+            let facts = ForwardFacts {
+                id: "r1".into(),
+                number: "0081345670001".into(),
+                remote_id: StationId::from_far_end(b"SHOP 12"),
+                pages: 2,
+                received_at: NOON,
+                held_until,
+                zone: Zone::utc(),
+                language: Language::Ja,
+            };
+            let fax = Attachment {
+                name: "fax-r1.pdf".into(),
+                media_type: "application/pdf",
+                bytes: b"%PDF-1.7".to_vec(),
+            };
+            let mail = forward(&facts, fax, &header());
+            let parsed = MessageParser::default().parse(&mail.message).unwrap();
+            assert_eq!(parsed.subject(), Some("FAXを受信しました <- (SHOP 12)"));
+            let text = parsed.body_text(0).unwrap();
+            assert_eq!(text.contains("ロック"), says, "{text}");
+            assert!(text.contains("0081345670001") && !text.contains(['{', '}']));
+            let file = parsed.attachment(0).unwrap();
+            assert_eq!(file.attachment_name(), Some("fax-r1.pdf"));
+            assert_eq!(file.contents(), b"%PDF-1.7");
+            assert_eq!(auto_submitted(&mail.message), "auto-generated");
+        }
+    }
+}
