@@ -1,4 +1,6 @@
-//! Accounts at work: who owns an address or a number, and what a new password must be.
+//! Accounts at work: who owns an address or a number, whose password is right, who is locked.
 
+pub mod credential;
 pub mod directory;
+pub mod lockout;
 pub mod policy;

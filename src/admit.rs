@@ -72,7 +72,10 @@ impl Admitted {
     /// Lists that the lock stopped.
     pub fn stopped_lists(&self) -> impl Iterator<Item = &str> {
         let stopped = |job: &&AdmittedJob| job.from_list && job.fate == STOPPED;
-        self.jobs.iter().filter(stopped).map(|job| job.destination.as_str())
+        self.jobs
+            .iter()
+            .filter(stopped)
+            .map(|job| job.destination.as_str())
     }
 
     /// Whether the lock stopped any of it.
@@ -132,9 +135,9 @@ impl Asked<'_> {
             Recipient::Fax(destination) => {
                 let fate = match self.standing {
                     Standing::LockedUnproved if Use::SendByPassword.stops_while_locked() => STOPPED,
-                    Standing::LockedUnproved
-                    | Standing::LockedByAddress
-                    | Standing::Proved(_) => fate_of(destination, self.rules),
+                    Standing::LockedUnproved | Standing::LockedByAddress | Standing::Proved(_) => {
+                        fate_of(destination, self.rules)
+                    }
                 };
                 self.push(destination.canonical(), "", false, fate);
             }
@@ -145,7 +148,12 @@ impl Asked<'_> {
     fn add_list(&mut self, name: &str) {
         let Some(list) = self.account.list(name) else {
             let before = self.jobs.len();
-            self.push(name.to_owned(), "", true, Fate::Ends(Status::UNASSIGNED, "no such list"));
+            self.push(
+                name.to_owned(),
+                "",
+                true,
+                Fate::Ends(Status::UNASSIGNED, "no such list"),
+            );
             self.unknown_lists += self.jobs.len() - before;
             return;
         };
@@ -188,7 +196,9 @@ pub fn is_allowed(destination: &Destination, rules: &Destinations) -> bool {
         return true;
     };
     let matches = |prefixes: &[String]| {
-        prefixes.iter().any(|prefix| number.digits().starts_with(prefix.as_str()))
+        prefixes
+            .iter()
+            .any(|prefix| number.digits().starts_with(prefix.as_str()))
     };
     matches(&rules.allow) && !matches(&rules.deny)
 }

@@ -142,11 +142,17 @@ impl Authenticator {
         }
         let turn = self.credentials.turn(account).await;
         let _turn = turn.ok_or(Refusal::Busy)?;
-        let identity = self.key.strike_identity(account, evidence.mail.iter().copied());
+        let identity = self
+            .key
+            .strike_identity(account, evidence.mail.iter().copied());
         if self.must_not_hash(account, identity, evidence.now).await? {
             return Err(Refusal::NotAuthenticated);
         }
-        match self.credentials.check(account, password, evidence.now).await {
+        match self
+            .credentials
+            .check(account, password, evidence.now)
+            .await
+        {
             Check::Right => self.forgive(account).await,
             Check::Busy => Err(Refusal::Busy),
             Check::Wrong => {
@@ -196,7 +202,10 @@ impl Authenticator {
     ) -> Result<Counted, Refusal> {
         let strike = Strike {
             account: account.id.clone(),
-            email: account.email.as_ref().map(|email| email.as_str().to_owned()),
+            email: account
+                .email
+                .as_ref()
+                .map(|email| email.as_str().to_owned()),
             rule: self.lock.over(&account.profile.lock),
             identity,
             door: "mail",
@@ -205,7 +214,9 @@ impl Authenticator {
             now: evidence.now,
         };
         let store = self.store.clone();
-        let counted = self.store.write(move |tx| lockout::count(tx, store.ids(), &strike));
+        let counted = self
+            .store
+            .write(move |tx| lockout::count(tx, store.ids(), &strike));
         counted.await.map_err(|e| unavailable(&e))
     }
 }

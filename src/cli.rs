@@ -27,7 +27,12 @@ use crate::config::Loaded;
 #[command(name = "faxgate", version, about, disable_help_subcommand = true)]
 struct Command {
     /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", default_value = "config/faxgate.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "config/faxgate.toml"
+    )]
     config: PathBuf,
     /// Print listings as JSON.
     #[arg(long, global = true)]
@@ -184,7 +189,9 @@ fn start_logging(subcommand: &Sub) {
         | Sub::Received(_) => "error",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match subcommand {
         Sub::Serve => log.json().flatten_event(true).init(),
         Sub::Account(_)
@@ -206,7 +213,9 @@ fn load(config: &Path) -> Result<Loaded, Failure> {
 
 /// Runs `work` on an event loop of this command.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(work)
 }
 

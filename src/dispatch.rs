@@ -9,8 +9,8 @@ mod pages;
 
 use crate::account::directory::Directory;
 use crate::config::Config;
-use crate::fax::Cause;
 use crate::fax::CallReport;
+use crate::fax::Cause;
 use crate::fax::Destination;
 use crate::fax::FaxNumber;
 use crate::fax::Outcome;
@@ -92,7 +92,11 @@ impl Dispatcher {
         };
         let fax = match self.pages(claim, &batch).await? {
             Ok(fax) => fax,
-            Err(reason) => return self.settle(claim, not_rendered(reason, self.clock.now())).await,
+            Err(reason) => {
+                return self
+                    .settle(claim, not_rendered(reason, self.clock.now()))
+                    .await;
+            }
         };
         if !self.start(claim).await? {
             return Err(Stop::LeaseLost);
@@ -108,7 +112,11 @@ impl Dispatcher {
             Destination::Number(_) => return Ok(()),
         };
         let settlement = Settlement {
-            state: if code == 0 { State::Done } else { State::Failed },
+            state: if code == 0 {
+                State::Done
+            } else {
+                State::Failed
+            },
             status: Status(code),
             reason: None,
             next_at: self.clock.now(),
@@ -124,7 +132,9 @@ impl Dispatcher {
             job: claim.job,
             attempt: claim.attempt,
             number: number.clone(),
-            local_id: account.and_then(|a| a.station_id.clone()).unwrap_or_default(),
+            local_id: account
+                .and_then(|a| a.station_id.clone())
+                .unwrap_or_default(),
             fax,
             ring_timeout: self.config.destinations.ring_timeout,
         }
@@ -155,7 +165,10 @@ impl Dispatcher {
     async fn settle_call(&self, claim: &Claim, outcome: Outcome) -> Result<(), Stop> {
         let now = self.clock.now();
         let (destination, since) = (claim.destination.clone(), now.minus(DAY));
-        let calls = self.store.read(move |tx| jobs::redials(tx, &destination, since)).await;
+        let calls = self
+            .store
+            .read(move |tx| jobs::redials(tx, &destination, since))
+            .await;
         // Not to know how often it was called is no reason to lose what came of the call.
         let calls = calls.unwrap_or(schedule::MOST_CALLS_TO_ONE);
         let settlement = schedule::settle(claim.attempt, outcome, calls, &self.config.retry, now);
@@ -206,7 +219,9 @@ impl Dispatcher {
                 Resolution::Ended(outcome) => outcome,
                 Resolution::NeverDialled => {
                     let claim = claim.clone();
-                    self.store.write(move |tx| jobs::forget_claim(tx, &claim)).await?;
+                    self.store
+                        .write(move |tx| jobs::forget_claim(tx, &claim))
+                        .await?;
                     continue;
                 }
                 Resolution::Unknown => Outcome::Failed(
@@ -219,7 +234,11 @@ impl Dispatcher {
                 ),
             };
             if let Err(Stop::Trouble(error)) = self.settle_call(&claim, outcome).await {
-                tracing::error!(error, job = claim.job, "an interrupted call is not resolved yet");
+                tracing::error!(
+                    error,
+                    job = claim.job,
+                    "an interrupted call is not resolved yet"
+                );
             }
         }
         Ok(())
@@ -228,7 +247,9 @@ impl Dispatcher {
     async fn give_back(&self, claim: &Claim, error: String) {
         let again = self.clock.now().plus(AFTER_TROUBLE);
         let claim = claim.clone();
-        let back = self.store.write(move |tx| jobs::put_off(tx, &claim, again, &error));
+        let back = self
+            .store
+            .write(move |tx| jobs::put_off(tx, &claim, again, &error));
         if let Err(error) = back.await {
             tracing::error!(%error, "its lease will run out instead");
         }

@@ -120,7 +120,11 @@ impl Intake {
 
     fn recipients(&self, envelope: &Envelope) -> Result<Vec<Recipient>, Refusal> {
         let known = |address| submission::recipient(address, &self.config.gateway);
-        let found = envelope.recipients.iter().map(known).collect::<Result<_, _>>();
+        let found = envelope
+            .recipients
+            .iter()
+            .map(known)
+            .collect::<Result<_, _>>();
         // Judged at RCPT already; a door that did not is refused as a whole.
         found.map_err(|_| Refusal::NoSuchList)
     }
@@ -154,9 +158,12 @@ impl Intake {
 
 /// Results go to Reply-To only if it is one of the account's own addresses, else to the sender: we
 /// never mail somebody who did not provably write to us (promise P8).
-fn reply_to<'a>(submission: &'a Submission, sender: &'a Sender, directory: &Directory) -> &'a Address {
+fn reply_to<'a>(
+    submission: &'a Submission,
+    sender: &'a Sender,
+    directory: &Directory,
+) -> &'a Address {
     let asked = submission.reply_to.as_ref();
     let own = asked.filter(|address| directory.owns(sender.account(), address));
     own.unwrap_or(sender.address())
 }
-

@@ -38,7 +38,10 @@ impl Health {
 
     /// The parts that do not work.
     pub fn troubles(&self) -> BTreeMap<&'static str, String> {
-        self.troubles.lock().map(|troubles| troubles.clone()).unwrap_or_default()
+        self.troubles
+            .lock()
+            .map(|troubles| troubles.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -53,7 +56,10 @@ impl Metrics {
     /// A collector is installed already.
     pub fn install() -> Result<Self, String> {
         let builder = PrometheusBuilder::new();
-        builder.install_recorder().map(Self).map_err(|error| error.to_string())
+        builder
+            .install_recorder()
+            .map(Self)
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -82,7 +88,9 @@ pub async fn serve(
         // An error means that the sender is gone, which is a stop too.
         let _ = shutdown.wait_for(|stop| *stop).await;
     };
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop)
+        .await
 }
 
 async fn ready(State(door): State<Door>) -> impl IntoResponse {
@@ -90,19 +98,31 @@ async fn ready(State(door): State<Door>) -> impl IntoResponse {
     if troubles.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }
-    let lines = troubles.iter().map(|(part, why)| format!("{part}: {why}\n"));
-    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{}", lines.collect::<String>()))
+    let lines = troubles
+        .iter()
+        .map(|(part, why)| format!("{part}: {why}\n"));
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("not ready\n{}", lines.collect::<String>()),
+    )
 }
 
 async fn show_metrics(State(door): State<Door>) -> impl IntoResponse {
-    let text = door.metrics.map(|metrics| metrics.0.render()).unwrap_or_default();
+    let text = door
+        .metrics
+        .map(|metrics| metrics.0.render())
+        .unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 
 /// Gives every metric its help text.
 pub fn describe_metrics() {
     use metrics::Unit;
-    metrics::describe_counter!("faxgate_account_locks_total", Unit::Count, "Locks, by the door that caused them.");
+    metrics::describe_counter!(
+        "faxgate_account_locks_total",
+        Unit::Count,
+        "Locks, by the door that caused them."
+    );
     metrics::describe_gauge!("faxgate_accounts", Unit::Count, "Accounts in force.");
     metrics::describe_counter!(
         "faxgate_accounts_reload_failures_total",
@@ -114,10 +134,30 @@ pub fn describe_metrics() {
         Unit::Count,
         "1 while the account files on disk are refused and the last good ones are in force."
     );
-    metrics::describe_counter!("faxgate_fax_attempts_total", Unit::Count, "Calls that ended, by status.");
-    metrics::describe_gauge!("faxgate_jobs", Unit::Count, "Jobs that are not settled, by state.");
-    metrics::describe_gauge!("faxgate_mails_waiting", Unit::Count, "Mails of ours that wait to be sent.");
-    metrics::describe_gauge!("faxgate_mails_held", Unit::Count, "Of these, held because the account is locked.");
-    metrics::describe_counter!("faxgate_notifications_total", Unit::Count, "Tries to hand a mail over, by kind.");
+    metrics::describe_counter!(
+        "faxgate_fax_attempts_total",
+        Unit::Count,
+        "Calls that ended, by status."
+    );
+    metrics::describe_gauge!(
+        "faxgate_jobs",
+        Unit::Count,
+        "Jobs that are not settled, by state."
+    );
+    metrics::describe_gauge!(
+        "faxgate_mails_waiting",
+        Unit::Count,
+        "Mails of ours that wait to be sent."
+    );
+    metrics::describe_gauge!(
+        "faxgate_mails_held",
+        Unit::Count,
+        "Of these, held because the account is locked."
+    );
+    metrics::describe_counter!(
+        "faxgate_notifications_total",
+        Unit::Count,
+        "Tries to hand a mail over, by kind."
+    );
     metrics::describe_counter!("faxgate_received_total", Unit::Count, "Faxes received.");
 }

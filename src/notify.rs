@@ -8,6 +8,7 @@ mod header;
 mod jis;
 mod letter;
 mod notice;
+pub mod outgoing;
 mod result;
 mod template;
 mod transfer;

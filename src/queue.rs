@@ -92,7 +92,8 @@ pub async fn enqueue(
     };
     if !small {
         let blobs = std::sync::Arc::clone(store.blobs());
-        let put = tokio::task::spawn_blocking(move || blobs.put(&jobs::documents_file(id), &packed));
+        let put =
+            tokio::task::spawn_blocking(move || blobs.put(&jobs::documents_file(id), &packed));
         put.await.map_err(|_| StorageError::Stopped)??;
     }
     let writing = Writing {
@@ -203,7 +204,12 @@ impl Writing {
         }
     }
 
-    fn finish(&self, tx: &mut dyn Transaction, batch: i64, added: usize) -> Result<(), StorageError> {
+    fn finish(
+        &self,
+        tx: &mut dyn Transaction,
+        batch: i64,
+        added: usize,
+    ) -> Result<(), StorageError> {
         let account = self.admitted.account();
         let max_calls = Some(account.max_calls.unwrap_or(self.max_calls));
         for class in [Class::Single, Class::List] {
@@ -334,8 +340,19 @@ pub async fn resend(
     let writer = store.clone();
     let written = store.write(move |tx| {
         jobs::insert_batch(tx, &new_batch, true)?;
-        jobs::insert_jobs(tx, id, &new_batch.account, std::slice::from_ref(&new_job), now)?;
-        jobs::activate_lane(tx, &new_batch.account, Class::Single.number(), Some(max_calls))?;
+        jobs::insert_jobs(
+            tx,
+            id,
+            &new_batch.account,
+            std::slice::from_ref(&new_job),
+            now,
+        )?;
+        jobs::activate_lane(
+            tx,
+            &new_batch.account,
+            Class::Single.number(),
+            Some(max_calls),
+        )?;
         let about = Subject::batch(&new_batch.account, id);
         Log::new(tx, writer.ids(), now).resent(about, old)
     });

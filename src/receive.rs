@@ -60,7 +60,9 @@ impl Reception {
     /// [`ReceiveError`].
     pub async fn take(&self, fax: InboundFax) -> Result<i64, ReceiveError> {
         let directory = self.accounts.load_full();
-        let account = directory.by_number(&fax.number).ok_or(ReceiveError::UnknownNumber)?;
+        let account = directory
+            .by_number(&fax.number)
+            .ok_or(ReceiveError::UnknownNumber)?;
         let now = self.clock.now();
         let id = self.store.ids().next(now);
         let row = ReceivedRow {
@@ -99,7 +101,9 @@ impl Reception {
             }
             let strikes = accounts::strikes(tx, &account.id)?;
             let held = strikes.is_locked(now) && Use::ForwardReceived.stops_while_locked();
-            let held_until = strikes.locked_until.filter(|_| held && !account.forward_to.is_empty());
+            let held_until = strikes
+                .locked_until
+                .filter(|_| held && !account.forward_to.is_empty());
             let about = Subject::received(&account.id, row.id);
             Log::new(tx, store.ids(), now).arrived(about, row.pages, held_until)?;
             for recipient in &account.forward_to {

@@ -111,7 +111,10 @@ impl Gateway {
         // Nobody listening means that all tasks have ended already.
         let _ = self.stop.send(true);
         let drained = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(ingress::GRACE * 2, drained).await.is_err() {
+        if tokio::time::timeout(ingress::GRACE * 2, drained)
+            .await
+            .is_err()
+        {
             tracing::warn!("not everything could be finished; it is resolved at the next start");
         }
     }
@@ -189,7 +192,8 @@ impl Building {
         let listeners = ingress::bind(&config.smtp.listen).context("[smtp] listen")?;
         let addresses = listeners.iter().map(tokio::net::TcpListener::local_addr);
         let addresses = addresses.collect::<std::io::Result<Vec<_>>>()?;
-        self.tasks.spawn(ingress::serve(listeners, Arc::new(service)));
+        self.tasks
+            .spawn(ingress::serve(listeners, Arc::new(service)));
         Ok(addresses)
     }
 
@@ -224,7 +228,9 @@ impl Building {
         let transport: Arc<dyn FaxTransport> = match &parts.config.transport {
             Transport::Loopback(loopback) => Arc::new(
                 LoopbackTransport::open(loopback, reception, Arc::clone(&parts.clock))
-                    .with_context(|| format!("[transport.loopback] {}", loopback.directory.display()))?,
+                    .with_context(|| {
+                        format!("[transport.loopback] {}", loopback.directory.display())
+                    })?,
             ),
         };
         let dispatcher = Arc::new(Dispatcher {
@@ -248,9 +254,16 @@ impl Building {
         let jobs = Arc::clone(&parts.jobs);
         let mail = Arc::clone(&parts.mail);
         let health = Arc::clone(&parts.health);
-        self.tasks.spawn(loops::sweep(Arc::clone(&dispatcher), Arc::clone(&jobs), health, self.stopping.clone()));
-        self.tasks.spawn(loops::dispatch(dispatcher, jobs, self.stopping.clone()));
-        self.tasks.spawn(loops::send_mail(outgoing, mail, self.stopping.clone()));
+        self.tasks.spawn(loops::sweep(
+            Arc::clone(&dispatcher),
+            Arc::clone(&jobs),
+            health,
+            self.stopping.clone(),
+        ));
+        self.tasks
+            .spawn(loops::dispatch(dispatcher, jobs, self.stopping.clone()));
+        self.tasks
+            .spawn(loops::send_mail(outgoing, mail, self.stopping.clone()));
         Ok(())
     }
 
@@ -263,10 +276,12 @@ impl Building {
             health: Arc::clone(&parts.health),
             asked: Arc::clone(&parts.reload),
         };
-        self.tasks.spawn(reloading.run(files, self.stopping.clone()));
+        self.tasks
+            .spawn(reloading.run(files, self.stopping.clone()));
         let (store, config) = (parts.store.clone(), Arc::clone(&parts.config));
         let clock = Arc::clone(&parts.clock);
-        self.tasks.spawn(loops::retain(store, config, clock, self.stopping.clone()));
+        self.tasks
+            .spawn(loops::retain(store, config, clock, self.stopping.clone()));
         let (renderer, health) = (parts.renderer.clone(), Arc::clone(&parts.health));
         self.tasks.spawn(async move {
             if let Err(error) = renderer.probe().await {
@@ -295,4 +310,3 @@ fn take_data_dir(config: &Config) -> anyhow::Result<std::fs::File> {
         Err(_) => anyhow::bail!("{}: another faxgate serves this data_dir", path.display()),
     }
 }
-

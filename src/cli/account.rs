@@ -60,7 +60,11 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             let strikes = store.read_here(accounts::all_strikes)?;
             let rows = loaded.accounts.accounts.accounts.iter().map(|account| {
                 let strikes = strikes.iter().find(|(id, _)| *id == account.id);
-                summary(account, strikes.map(|(_, strikes)| *strikes).unwrap_or_default(), now)
+                summary(
+                    account,
+                    strikes.map(|(_, strikes)| *strikes).unwrap_or_default(),
+                    now,
+                )
             });
             let columns = ["id", "profile", "locked", "locked_until", "email"];
             output::table(&rows.collect::<Vec<_>>(), &columns, json)
@@ -102,8 +106,15 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
 }
 
 fn find(loaded: &Loaded, id: &str) -> Result<Arc<Account>, Failure> {
-    let found = loaded.accounts.accounts.accounts.iter().find(|account| account.id == id);
-    found.cloned().ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{id}`")))
+    let found = loaded
+        .accounts
+        .accounts
+        .accounts
+        .iter()
+        .find(|account| account.id == id);
+    found
+        .cloned()
+        .ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{id}`")))
 }
 
 fn summary(account: &Account, strikes: Strikes, now: Timestamp) -> Json {
@@ -121,9 +132,8 @@ fn summary(account: &Account, strikes: Strikes, now: Timestamp) -> Json {
 
 fn detail(account: &Account, strikes: Strikes, events: &[EventRow], now: Timestamp) -> Json {
     let mut shown = summary(account, strikes, now);
-    let texts = |items: &[crate::smtp::Address]| {
-        items.iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
+    let texts =
+        |items: &[crate::smtp::Address]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
     let senders = account.senders.iter().map(|sender| match sender {
         SenderPattern::Exact(address) => address.to_string(),
         SenderPattern::Domain(domain) => format!("*@{domain}"),
@@ -131,9 +141,18 @@ fn detail(account: &Account, strikes: Strikes, events: &[EventRow], now: Timesta
     shown["senders"] = json!(senders.collect::<Vec<_>>());
     shown["password_in_body"] = json!(account.password_in_body);
     shown["station_id"] = json!(account.station_id.as_ref().map(ToString::to_string));
-    shown["numbers"] = json!(account.numbers.iter().map(|n| n.canonical()).collect::<Vec<_>>());
+    shown["numbers"] = json!(
+        account
+            .numbers
+            .iter()
+            .map(|n| n.canonical())
+            .collect::<Vec<_>>()
+    );
     shown["forward_to"] = json!(texts(&account.forward_to));
-    let lists = account.lists.iter().map(|list| json!({ "name": list.name, "members": list.members.len() }));
+    let lists = account
+        .lists
+        .iter()
+        .map(|list| json!({ "name": list.name, "members": list.members.len() }));
     shown["lists"] = json!(lists.collect::<Vec<_>>());
     shown["events"] = json!(events.iter().map(output::event).collect::<Vec<_>>());
     shown

@@ -33,9 +33,14 @@ pub(crate) fn run(config: &Path, json: bool) -> Result<(), Failure> {
                         "accepted": mistake.accepted,
                     })
                 });
-                output::line(&json!({ "ok": false, "mistakes": rows.collect::<Vec<_>>() }).to_string())?;
+                output::line(
+                    &json!({ "ok": false, "mistakes": rows.collect::<Vec<_>>() }).to_string(),
+                )?;
             }
-            Err(Failure::new(Exit::Config, format!("{} mistakes\n{mistakes}", mistakes.len())))
+            Err(Failure::new(
+                Exit::Config,
+                format!("{} mistakes\n{mistakes}", mistakes.len()),
+            ))
         }
     }
 }

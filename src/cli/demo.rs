@@ -7,4 +7,6 @@ pub(crate) struct Options {
     #[arg(long)]
     once: bool,
 }
-pub(crate) fn run(_options: &Options) -> Result<(), Failure> { Ok(()) }
+pub(crate) fn run(_options: &Options) -> Result<(), Failure> {
+    Ok(())
+}

@@ -66,7 +66,10 @@ fn message(options: &Options, now: Timestamp) -> Result<ReceivedMessage, Failure
         "" => None,
         address => Some(address_of(address)?),
     };
-    let recipients = options.to.iter().map(|to| address_of(to.trim_matches(['<', '>'])));
+    let recipients = options
+        .to
+        .iter()
+        .map(|to| address_of(to.trim_matches(['<', '>'])));
     Ok(ReceivedMessage {
         envelope: Envelope {
             reverse_path,
@@ -138,7 +141,9 @@ async fn explain(
     });
     value["password"] = json!(password(account, &submission, now).await);
     value["verdict"] = json!(verdict(account, &submission, &recipients, strikes, now).await);
-    let destinations = recipients.iter().map(|recipient| destination(account, recipient, config));
+    let destinations = recipients
+        .iter()
+        .map(|recipient| destination(account, recipient, config));
     value["destinations"] = Json::Array(destinations.collect());
     add_documents(&mut value, config, &submission).await?;
     Ok(value)
@@ -173,7 +178,9 @@ async fn verdict(
     now: Timestamp,
 ) -> &'static str {
     let locked = strikes.is_locked(now);
-    let has_list = recipients.iter().any(|recipient| matches!(recipient, Recipient::List(_)));
+    let has_list = recipients
+        .iter()
+        .any(|recipient| matches!(recipient, Recipient::List(_)));
     match (locked, account.password_in_body) {
         (true, _) if has_list => "accepted; its lists end with 6002 because the account is locked",
         (true, true) => "refused: the account is locked",
@@ -195,7 +202,9 @@ fn destination(account: &Account, recipient: &Recipient, config: &Config) -> Jso
         }),
         Recipient::List(name) => match account.list(name) {
             Some(list) => json!({ "list": list.name, "members": list.members.len() }),
-            None => json!({ "list": name, "members": Json::Null, "why": "the account has no such list" }),
+            None => {
+                json!({ "list": name, "members": Json::Null, "why": "the account has no such list" })
+            }
         },
     }
 }
@@ -222,7 +231,10 @@ async fn add_documents(
     };
     value["documents"] = Json::Array(documents.iter().map(shown).collect());
     let options = PageOptions {
-        resolution: submission.options.resolution.unwrap_or(config.render.resolution),
+        resolution: submission
+            .options
+            .resolution
+            .unwrap_or(config.render.resolution),
         font_size: submission.options.font_size,
         ..PageOptions::default()
     };

@@ -23,7 +23,11 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let profile = Profile::built_in(&options.profile).ok_or_else(|| {
         let known: Vec<_> = Profile::built_in_names().collect();
-        let text = format!("no profile `{}`; there is {}", options.profile, known.join(", "));
+        let text = format!(
+            "no profile `{}`; there is {}",
+            options.profile,
+            known.join(", ")
+        );
         Failure::new(Exit::Usage, text)
     })?;
     let password = match std::io::stdin().is_terminal() {

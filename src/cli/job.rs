@@ -74,7 +74,15 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
         } => {
             let rows = store.read_here(|tx| jobs::jobs(tx, account.as_deref(), *before, *limit))?;
             let rows: Vec<_> = rows.iter().map(shown).collect();
-            let columns = ["id", "account", "destination", "state", "status", "text", "submitted"];
+            let columns = [
+                "id",
+                "account",
+                "destination",
+                "state",
+                "status",
+                "text",
+                "submitted",
+            ];
             output::table(&rows, &columns, json)
         }
         Sub::Show { id } => show(&store, *id, json),
@@ -105,11 +113,16 @@ fn show(store: &Store, id: i64, json: bool) -> Result<(), Failure> {
 }
 
 fn cancel(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
-    let job = store.read_here(|tx| jobs::job(tx, id))?.ok_or_else(|| unknown(id))?;
+    let job = store
+        .read_here(|tx| jobs::job(tx, id))?
+        .ok_or_else(|| unknown(id))?;
     let directory = Directory::new(&loaded.accounts.accounts);
     let account = directory.by_id(&job.account).map(Arc::clone);
-    let (writer, host, now) =
-        (store.clone(), loaded.config.gateway.name.clone(), SystemClock.now());
+    let (writer, host, now) = (
+        store.clone(),
+        loaded.config.gateway.name.clone(),
+        SystemClock.now(),
+    );
     let cancelled = block_on(async move {
         let ids = writer.clone();
         let written = writer.write(move |tx| {
@@ -124,26 +137,39 @@ fn cancel(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
                     host: &host,
                     now,
                 };
-                desk.batch_if_settled(tx, job.batch, account.as_deref(), Telling::AsTheAccountSays)?;
+                desk.batch_if_settled(
+                    tx,
+                    job.batch,
+                    account.as_deref(),
+                    Telling::AsTheAccountSays,
+                )?;
             }
             Ok(true)
         });
         Ok(written.await?)
     })?;
     match cancelled {
-        true => output::line(&format!("job {id} is cancelled, or will not be called again")),
+        true => output::line(&format!(
+            "job {id} is cancelled, or will not be called again"
+        )),
         false => Err(Failure::new(Exit::Input, format!("job {id} is settled"))),
     }
 }
 
 fn resend(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
-    let job = store.read_here(|tx| jobs::job(tx, id))?.ok_or_else(|| unknown(id))?;
+    let job = store
+        .read_here(|tx| jobs::job(tx, id))?
+        .ok_or_else(|| unknown(id))?;
     if !job.state.is_final() {
-        return Err(Failure::new(Exit::Input, format!("job {id} is not settled yet")));
+        return Err(Failure::new(
+            Exit::Input,
+            format!("job {id} is not settled yet"),
+        ));
     }
     let directory = Directory::new(&loaded.accounts.accounts);
     let account = directory.by_id(&job.account).map(Arc::clone);
-    let account = account.ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{}`", job.account)))?;
+    let account = account
+        .ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{}`", job.account)))?;
     let writer = store.clone();
     let per_account = account.max_calls.unwrap_or(loaded.config.queue.per_account);
     let again = block_on(async move {
@@ -152,7 +178,10 @@ fn resend(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
     })?;
     match again {
         Some(again) => output::line(&format!("job {again}")),
-        None => Err(Failure::new(Exit::Input, format!("the documents of job {id} are no longer kept, or it names a list"))),
+        None => Err(Failure::new(
+            Exit::Input,
+            format!("the documents of job {id} are no longer kept, or it names a list"),
+        )),
     }
 }
 

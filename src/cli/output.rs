@@ -34,7 +34,10 @@ pub(crate) fn object(value: &Json, json: bool) -> Result<(), Failure> {
     };
     let width = fields.keys().map(String::len).max().unwrap_or(0);
     for (name, value) in fields {
-        match value.as_array().filter(|rows| rows.iter().any(Json::is_object)) {
+        match value
+            .as_array()
+            .filter(|rows| rows.iter().any(Json::is_object))
+        {
             Some(rows) => {
                 line(&format!("{name}:"))?;
                 for row in rows {
@@ -57,16 +60,24 @@ pub(crate) fn table(rows: &[Json], columns: &[&str], json: bool) -> Result<(), F
         .map(|row| columns.iter().map(|column| cell(&row[*column])).collect())
         .collect();
     let width = |at: usize| {
-        let cells = text.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
+        let cells = text
+            .iter()
+            .filter_map(|row| row.get(at))
+            .map(|cell| cell.chars().count());
         let head = columns.get(at).map_or(0, |column| column.len());
         cells.chain([head]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let show = |cells: Vec<String>| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    line(&show(columns.iter().map(|column| column.to_uppercase()).collect()))?;
+    line(&show(
+        columns.iter().map(|column| column.to_uppercase()).collect(),
+    ))?;
     for row in text.clone() {
         line(&show(row))?;
     }
@@ -78,7 +89,10 @@ fn in_a_row(row: &Json) -> String {
         None => cell(row),
         Some(fields) => {
             let shown = fields.iter().filter(|(_, value)| !value.is_null());
-            shown.map(|(name, value)| format!("{name}={}", cell(value))).collect::<Vec<_>>().join("  ")
+            shown
+                .map(|(name, value)| format!("{name}={}", cell(value)))
+                .collect::<Vec<_>>()
+                .join("  ")
         }
     }
 }

@@ -76,9 +76,13 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
         Sub::List { account, limit } => {
             let rows = store.read_here(|tx| {
                 let rows = received::list(tx, account.as_deref(), *limit)?;
-                rows.iter().map(|row| shown(tx, row, now)).collect::<Result<Vec<_>, _>>()
+                rows.iter()
+                    .map(|row| shown(tx, row, now))
+                    .collect::<Result<Vec<_>, _>>()
             })?;
-            let columns = ["id", "account", "number", "pages", "state", "reason", "received"];
+            let columns = [
+                "id", "account", "number", "pages", "state", "reason", "received",
+            ];
             output::table(&rows, &columns, json)
         }
         Sub::Show { id } => {
@@ -100,15 +104,10 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn inject(
-    loaded: &Loaded,
-    store: Store,
-    to: &str,
-    from: &str,
-    file: &Path,
-) -> Result<(), Failure> {
+fn inject(loaded: &Loaded, store: Store, to: &str, from: &str, file: &Path) -> Result<(), Failure> {
     let country = &loaded.config.gateway.country;
-    let number = FaxNumber::parse(to, country).map_err(|e| Failure::new(Exit::Input, format!("{to}: {e}")))?;
+    let number = FaxNumber::parse(to, country)
+        .map_err(|e| Failure::new(Exit::Input, format!("{to}: {e}")))?;
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let bytes = std::fs::read(file).map_err(|e| Failure::new(Exit::NoInput, named(&e)))?;
     let fax = render::check_received(&bytes).map_err(|e| Failure::new(Exit::Input, named(&e)))?;
@@ -116,7 +115,9 @@ fn inject(
     let call = format!("inject:{}", store.ids().next(clock.now()));
     let reception = Reception {
         store,
-        accounts: Arc::new(ArcSwap::from_pointee(Directory::new(&loaded.accounts.accounts))),
+        accounts: Arc::new(ArcSwap::from_pointee(Directory::new(
+            &loaded.accounts.accounts,
+        ))),
         host: loaded.config.gateway.name.clone(),
         clock,
         mail: Arc::default(),
@@ -143,11 +144,20 @@ fn shown(
 ) -> Result<Json, StorageError> {
     let mails = outbox::about(tx, Kind::Forward, row.id)?;
     let strikes = accounts::strikes(tx, &row.account)?;
-    let waiting = mails.iter().any(|(_, state, ..)| *state == MailState::Waiting);
-    let failed = mails.iter().any(|(_, state, ..)| *state == MailState::GivenUp);
-    let locked_until = strikes.locked_until.filter(|_| strikes.is_locked(now) && waiting);
+    let waiting = mails
+        .iter()
+        .any(|(_, state, ..)| *state == MailState::Waiting);
+    let failed = mails
+        .iter()
+        .any(|(_, state, ..)| *state == MailState::GivenUp);
+    let locked_until = strikes
+        .locked_until
+        .filter(|_| strikes.is_locked(now) && waiting);
     let (state, reason) = match locked_until {
-        Some(until) => ("held", Some(format!("account locked until {}", until.rfc3339()))),
+        Some(until) => (
+            "held",
+            Some(format!("account locked until {}", until.rfc3339())),
+        ),
         None if waiting => ("waiting", None),
         None if failed => ("failed", mails.iter().find_map(|(.., error)| error.clone())),
         None if mails.is_empty() => ("kept", Some("nobody to forward to".to_owned())),

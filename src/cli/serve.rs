@@ -59,7 +59,8 @@ async fn wait_for_the_end(gateway: &Gateway) -> Result<(), Failure> {
 /// A core dump would write passwords that are in memory to a disk (row C2).
 pub(crate) fn forbid_core_dumps() {
     let limited = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
-    let hidden = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let hidden =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     if limited.is_err() && hidden.is_err() {
         tracing::warn!("core dumps could not be forbidden");
     }

@@ -130,8 +130,13 @@ impl Dispatcher {
         let account = directory.by_id(&claim.account);
         let from = account.and_then(|account| account.station_id.as_ref());
         let line = render::HeaderLine {
-            template: options.header.unwrap_or_else(|| self.config.render.header.clone()),
-            date: self.clock.now().local_minute(&self.config.gateway.time_zone),
+            template: options
+                .header
+                .unwrap_or_else(|| self.config.render.header.clone()),
+            date: self
+                .clock
+                .now()
+                .local_minute(&self.config.gateway.time_zone),
             from: from.map_or_else(|| claim.account.clone(), ToString::to_string),
             to: claim.destination.canonical(),
         };

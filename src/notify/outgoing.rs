@@ -88,7 +88,9 @@ impl Outgoing {
     /// [`StorageError`] when the outbox cannot be read.
     pub async fn run_due(self: &Arc<Self>) -> Result<usize, StorageError> {
         let now = self.clock.now();
-        let due = self.store.write(move |tx| outbox::claim(tx, now, now.plus(LEASE), AT_ONCE));
+        let due = self
+            .store
+            .write(move |tx| outbox::claim(tx, now, now.plus(LEASE), AT_ONCE));
         let due = due.await?;
         let count = due.len();
         let mut sending = tokio::task::JoinSet::new();
@@ -104,11 +106,11 @@ impl Outgoing {
         let outcome = match self.write_out(&row).await {
             Ok(mail) => self.hand_over(&row, &mail).await,
             Err(Unwritten::Gone(why)) => Err(DeliveryError::Permanent {
-                code: 0,
+                code: None,
                 text: why.to_owned(),
             }),
             Err(Unwritten::Trouble(error)) => Err(DeliveryError::Temporary {
-                code: 0,
+                code: None,
                 text: error,
             }),
         };
@@ -121,7 +123,7 @@ impl Outgoing {
     async fn hand_over(&self, row: &MailRow, mail: &Mail) -> Result<(), DeliveryError> {
         let Some(recipient) = Address::parse(&row.recipient) else {
             return Err(DeliveryError::Permanent {
-                code: 0,
+                code: None,
                 text: "the recipient is no address".to_owned(),
             });
         };
@@ -138,27 +140,29 @@ impl Outgoing {
         let kind = row.kind.as_str();
         let body = move |tx: &mut dyn crate::storage::Transaction| {
             let about = about(&row);
-            let (error, again) = match &outcome {
+            let (code, error, again) = match &outcome {
                 Ok(()) => {
                     outbox::sent(tx, row.id, now)?;
                     return Log::new(tx, store.ids(), now).notified(about, kind, &row.recipient);
                 }
                 Err(DeliveryError::Temporary { code, text }) if !give_up => {
                     let again = now.plus(notify::retry_after(row.attempts));
-                    (format!("{code} {text}"), Some(again))
+                    (*code, text, Some(again))
                 }
                 Err(
                     DeliveryError::Temporary { code, text }
                     | DeliveryError::Permanent { code, text },
-                ) => (format!("{code} {text}"), None),
+                ) => (*code, text, None),
             };
-            tracing::warn!(mail = row.id, kind, error, "a mail was not taken");
-            outbox::failed(tx, row.id, &error, again, now)?;
+            // The server's text may name the recipient: it is kept for the operator, not logged.
+            tracing::warn!(mail = row.id, kind, code, "a mail was not taken");
+            let code = code.map(|code| code.to_string()).unwrap_or_default();
+            outbox::failed(tx, row.id, format!("{code} {error}").trim(), again, now)?;
             match again {
                 Some(_) => Ok(()),
                 None => {
                     let mut log = Log::new(tx, store.ids(), now);
-                    log.not_notified(about, kind, &row.recipient, &error)
+                    log.not_notified(about, kind, &row.recipient, &code)
                 }
             }
         };
@@ -206,8 +210,14 @@ impl Outgoing {
         let payload: ForwardPayload = payload(row)?;
         let id = row.subject_id;
         let fax = self.store.read(move |tx| received::one(tx, id)).await?;
-        let fax = fax.filter(|fax| !fax.expired).ok_or(Unwritten::Gone("the fax is no longer kept"))?;
-        let format = self.accounts.load().by_id(&row.account).map(|account| account.forward_format);
+        let fax = fax
+            .filter(|fax| !fax.expired)
+            .ok_or(Unwritten::Gone("the fax is no longer kept"))?;
+        let format = self
+            .accounts
+            .load()
+            .by_id(&row.account)
+            .map(|account| account.forward_format);
         let file = self.pages(received::pages_file(id), fax.pages).await?;
         let attachment = attachment(&file, &format!("fax-{id}"), format.unwrap_or_default())?;
         let facts = ForwardFacts {
@@ -231,8 +241,14 @@ impl Outgoing {
         });
         let (batch, jobs) = read.await?;
         let batch = batch.ok_or(Unwritten::Gone("the batch is no longer kept"))?;
-        let settings = self.accounts.load().by_id(&row.account).map(|a| a.result_mail.clone());
-        let attach = settings.as_ref().is_some_and(|settings| settings.attach_pages);
+        let settings = self
+            .accounts
+            .load()
+            .by_id(&row.account)
+            .map(|a| a.result_mail.clone());
+        let attach = settings
+            .as_ref()
+            .is_some_and(|settings| settings.attach_pages);
         let pages = match batch.pages.filter(|_| attach && !batch.expired) {
             Some(count) => {
                 let file = self.pages(jobs::pages_file(id), count).await?;

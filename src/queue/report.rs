@@ -76,12 +76,17 @@ impl Desk<'_> {
         if telling == Telling::ToldLately && tally.stopped_by_lock == batch.jobs {
             return Ok(false);
         }
-        Ok(match account.map(|account| account.result_mail.when).unwrap_or_default() {
-            When::Always => true,
-            When::Failure => tally.not_sent > 0,
-            When::Never => false,
-            When::Success => tally.not_sent == 0,
-        })
+        Ok(
+            match account
+                .map(|account| account.result_mail.when)
+                .unwrap_or_default()
+            {
+                When::Always => true,
+                When::Failure => tally.not_sent > 0,
+                When::Never => false,
+                When::Success => tally.not_sent == 0,
+            },
+        )
     }
 
     fn write(
@@ -90,7 +95,9 @@ impl Desk<'_> {
         batch: &BatchRow,
         account: Option<&Account>,
     ) -> Result<(), StorageError> {
-        let further = account.map(|account| account.result_mail.to.as_slice()).unwrap_or_default();
+        let further = account
+            .map(|account| account.result_mail.to.as_slice())
+            .unwrap_or_default();
         let mut recipients = vec![batch.reply_to.as_str()];
         recipients.extend(further.iter().map(Address::as_str));
         recipients.retain(|recipient| !recipient.is_empty());

@@ -31,12 +31,17 @@ pub fn settle(
                 report: Some(report),
             };
         }
-        Outcome::Failed(Cause::Interrupted, report) | Outcome::Retry(Cause::Interrupted, report) => {
+        Outcome::Failed(Cause::Interrupted, report)
+        | Outcome::Retry(Cause::Interrupted, report) => {
             (State::Unknown, Cause::Interrupted, report)
         }
         Outcome::Failed(cause, report) => (State::Failed, cause, report),
-        Outcome::Retry(cause, report) if attempt >= retry.attempts => (State::Failed, cause, report),
-        Outcome::Retry(cause, report) if calls >= MOST_CALLS_TO_ONE => (State::Failed, cause, report),
+        Outcome::Retry(cause, report) if attempt >= retry.attempts => {
+            (State::Failed, cause, report)
+        }
+        Outcome::Retry(cause, report) if calls >= MOST_CALLS_TO_ONE => {
+            (State::Failed, cause, report)
+        }
         Outcome::Retry(cause, report) => (State::Sleeping, cause, report),
     };
     let limited = state == State::Failed && attempt < retry.attempts && calls >= MOST_CALLS_TO_ONE;
@@ -95,8 +100,17 @@ mod tests {
 
     #[test]
     fn a_final_cause_is_not_tried_again() {
-        let settled = settle(1, Outcome::Failed(Cause::NumberUnassigned, CallReport::default()), 1, &retry(), NOW);
-        assert_eq!((settled.state, settled.status), (State::Failed, Status(6001)));
+        let settled = settle(
+            1,
+            Outcome::Failed(Cause::NumberUnassigned, CallReport::default()),
+            1,
+            &retry(),
+            NOW,
+        );
+        assert_eq!(
+            (settled.state, settled.status),
+            (State::Failed, Status(6001))
+        );
     }
 
     #[test]

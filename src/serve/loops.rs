@@ -52,7 +52,10 @@ pub(super) async fn dispatch(
         while calls.try_join_next().is_some() {}
         let (owner, now) = (dispatcher.owner, dispatcher.clock.now());
         let until = now.plus(dispatcher.config.queue.lease);
-        let claimed = dispatcher.store.write(move |tx| jobs::claim(tx, owner, until)).await;
+        let claimed = dispatcher
+            .store
+            .write(move |tx| jobs::claim(tx, owner, until))
+            .await;
         match claimed {
             Ok(Some(claim)) => {
                 let (dispatcher, work) = (Arc::clone(&dispatcher), Arc::clone(&work));
@@ -115,9 +118,9 @@ async fn sweep_once(dispatcher: &Arc<Dispatcher>, work: &Notify) -> Result<(), S
         work.notify_one();
     }
     dispatcher.resolve(dialled).await?;
-    let measured = dispatcher.store.read(move |tx| {
-        Ok((jobs::counts_by_state(tx)?, outbox::waiting(tx, now)?))
-    });
+    let measured = dispatcher
+        .store
+        .read(move |tx| Ok((jobs::counts_by_state(tx)?, outbox::waiting(tx, now)?)));
     let (counts, (waiting, held)) = measured.await?;
     for state in ["pending", "ready", "active", "sleeping"] {
         let of_state = counts.iter().filter(|(of, _)| of.as_str() == state);

@@ -55,7 +55,8 @@ impl Reloading {
             Ok(Ok(loaded)) => {
                 let accounts = loaded.accounts.accounts.len();
                 tracing::info!(accounts, "accounts are in force");
-                self.accounts.store(Arc::new(Directory::new(&loaded.accounts)));
+                self.accounts
+                    .store(Arc::new(Directory::new(&loaded.accounts)));
                 self.health.well("accounts");
                 metrics::gauge!("faxgate_accounts_stale").set(0.0);
                 Some(loaded.files)
@@ -64,7 +65,11 @@ impl Reloading {
                 for mistake in mistakes.iter() {
                     tracing::error!(%mistake, "accounts were not reloaded; the last good ones stay in force");
                 }
-                let first = mistakes.iter().next().map(ToString::to_string).unwrap_or_default();
+                let first = mistakes
+                    .iter()
+                    .next()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
                 self.refused(first);
                 None
             }

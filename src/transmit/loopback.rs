@@ -79,7 +79,11 @@ impl LoopbackTransport {
     ) -> std::io::Result<Self> {
         std::fs::create_dir_all(&config.directory)?;
         let path = config.directory.join("calls.jsonl");
-        let journal = OpenOptions::new().create(true).append(true).read(true).open(&path)?;
+        let journal = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(&path)?;
         drop_torn_line(&path, &journal)?;
         Ok(Self {
             directory: config.directory.clone(),
@@ -93,7 +97,9 @@ impl LoopbackTransport {
     async fn call(&self, call: &Call) -> Outcome {
         let started = self.clock.now();
         let line_time = SETUP + PAGE * call.fax.pages;
-        self.clock.wait_until(started.plus(line_time / self.speed)).await;
+        self.clock
+            .wait_until(started.plus(line_time / self.speed))
+            .await;
         let network = |report| Outcome::Retry(Cause::Network, report);
         let mut report = CallReport {
             started,
@@ -103,7 +109,8 @@ impl LoopbackTransport {
             tracing::error!(%error, job = call.job, "loopback could not write the pages");
             return network(report);
         }
-        report.remote_id = StationId::parse(&format!("+{}", call.number.digits())).unwrap_or_default();
+        report.remote_id =
+            StationId::parse(&format!("+{}", call.number.digits())).unwrap_or_default();
         if self.inbound.serves(&call.number) && !self.inbound.arrive(inbound_fax(call)).await {
             return network(report);
         }
@@ -149,7 +156,9 @@ impl LoopbackTransport {
         text.push('\n');
         let journal = Arc::clone(&self.journal);
         blocking(move || {
-            let mut file = journal.lock().map_err(|_| std::io::Error::other("journal"))?;
+            let mut file = journal
+                .lock()
+                .map_err(|_| std::io::Error::other("journal"))?;
             file.write_all(text.as_bytes())?;
             file.sync_data()
         })

@@ -1,3 +1,17 @@
 //! The integration tests: one binary, one file per story.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod config_mistakes;
+mod dialog;
+mod mail_door;
+mod mail_golden;
+mod recording_door;
+mod render;
