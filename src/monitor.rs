@@ -116,7 +116,7 @@ async fn show_metrics(State(door): State<Door>) -> impl IntoResponse {
 }
 
 /// Gives every metric its help text.
-pub fn describe_metrics() {
+fn describe_metrics() {
     use metrics::Unit;
     metrics::describe_counter!(
         "faxgate_account_locks_total",

@@ -109,6 +109,7 @@ mod tests {
             time_zone: Zone::utc(),
             language: Language::Ja,
             accounts: PathBuf::new(),
+            profiles: None,
         }
     }
 
