@@ -109,16 +109,19 @@ pub struct Loaded {
 /// All mistakes in all these files.
 pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
     let mut mistakes = Mistakes::default();
-    let Some(source) = Source::read(path, &mut mistakes) else {
+    let Some(source) = Source::read(path, "", &mut mistakes) else {
         return Err(mistakes);
     };
-    let config = read(&source, &mut mistakes);
-    // A main file that is no TOML may name another accounts file than the default one: whether that
-    // exists says nothing. What is there is checked all the same.
-    let config = match config {
+    let config = match read(&source, &mut mistakes) {
         Some(config) => config,
-        None if beside(path, &Config::default().gateway.accounts).exists() => Config::default(),
-        None => return Err(mistakes),
+        None => {
+            // The accounts are checked all the same, as far as the text says where they are.
+            let guessed = source.guess(read_sections);
+            if !Accounts::path(path, &guessed).exists() {
+                return Err(mistakes);
+            }
+            guessed
+        }
     };
     let accounts = accounts::read(path, &config, &mut mistakes);
     mistakes.none_or(Loaded { config, accounts })
@@ -131,7 +134,7 @@ impl Config {
     /// All mistakes in it.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
-        let config = Source::read(path, &mut mistakes)
+        let config = Source::read(path, "", &mut mistakes)
             .and_then(|source| read(&source, &mut mistakes))
             .unwrap_or_default();
         mistakes.none_or(config)
@@ -211,14 +214,16 @@ pub fn fuzz_config(bytes: &[u8]) {
     let path = Path::new("fuzz.toml");
     let mut mistakes = Mistakes::default();
     if let Some(source) = Source::from_bytes(path, bytes, &mut mistakes) {
-        let config = read(&source, &mut mistakes).unwrap_or_default();
-        let shown = Config::parse(path, &config.effective());
-        debug_assert_eq!(shown.as_ref(), Ok(&config), "what is shown reads back");
+        let config = read(&source, &mut mistakes).unwrap_or_else(|| source.guess(read_sections));
+        if mistakes.is_empty() {
+            let shown = Config::parse(path, &config.effective());
+            debug_assert_eq!(shown.as_ref(), Ok(&config), "what is shown reads back");
+        }
         accounts::fuzz(&source, &config, &mut mistakes);
         profile::fuzz(&source, &mut mistakes);
     }
     list_file::fuzz(bytes, &mut mistakes);
-    let _ = mistakes.to_string();
+    drop(mistakes.to_string());
 }
 
 #[cfg(test)]

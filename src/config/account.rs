@@ -1,5 +1,6 @@
 //! `[[account]]`: one customer.
 
+use std::fmt;
 use std::sync::Arc;
 
 use toml::de::DeValue;
@@ -20,7 +21,7 @@ use crate::fax::StationId;
 use crate::smtp::Address;
 
 /// `[[account]]`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Account {
     /// The account's name: history, logs and the command line use it.
     pub id: String,
@@ -74,6 +75,14 @@ pub enum ForwardFormat {
 const FORWARD_FORMATS: [(&str, ForwardFormat); 2] =
     [("pdf", ForwardFormat::Pdf), ("tiff", ForwardFormat::Tiff)];
 
+/// The id only: a hash and customers' addresses have no place in a log.
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut account = f.debug_struct("Account");
+        account.field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 impl Account {
     /// The contact list called `name`, in any case.
     pub fn list(&self, name: &str) -> Option<&ContactList> {
@@ -114,12 +123,16 @@ impl Account {
             lists: ContactList::read_all(section, context),
             id,
         };
-        account.check(section, context);
+        account.check(section);
+        // An id that is missing or wrong has been reported; its stand-in is nobody's.
+        if !account.id.is_empty() {
+            account.claim_names(section, context);
+        }
         Some(account)
     }
 
     /// What no key can know alone.
-    fn check(&self, section: &mut Section<'_, '_>, context: &mut Context<'_>) {
+    fn check(&self, section: &mut Section<'_, '_>) {
         if self.password_in_body && !section.has("password") {
             let accepted = "password = \"…\" as well, from faxgate hash-password";
             section.mistake(
@@ -128,20 +141,23 @@ impl Account {
                 accepted,
             );
         }
-        // Login IDs are typed by people: `Tanaka` is not somebody else.
-        let claims = [
-            (Kind::Id, self.id.clone(), "id"),
-            (Kind::LoginId, self.login_id.to_lowercase(), "login_id"),
-        ];
-        for (kind, what, key) in claims {
-            // A login ID that only repeats the id is reported once, as id.
-            if !what.is_empty() && section.has(key) {
-                let at = (section.key_path(key), section.place(key));
-                context.claim(section, (kind, what), at);
-            } else if kind == Kind::LoginId && !what.is_empty() {
-                let at = (section.key_path("id"), section.place("id"));
-                context.claim(section, (kind, what), at);
-            }
+    }
+
+    fn claim_names(&self, section: &mut Section<'_, '_>, context: &mut Context<'_>) {
+        let at = |section: &Section<'_, '_>, key: &str| (section.key_path(key), section.place(key));
+        let (id_at, login_key) = (at(section, "id"), "login_id");
+        let own_id = context.claim(section, (Kind::Id, self.id.clone()), id_at);
+        // A login ID that only repeats the id is reported once, as id.
+        if own_id || section.has(login_key) {
+            let key = if section.has(login_key) {
+                login_key
+            } else {
+                "id"
+            };
+            let login_at = at(section, key);
+            // Login IDs are typed by people: `Tanaka` is not somebody else.
+            let login_id = self.login_id.to_lowercase();
+            context.claim(section, (Kind::LoginId, login_id), login_at);
         }
     }
 }
@@ -184,22 +200,16 @@ fn claim_each<T>(
 
 /// Where notices go. There must be such an address: the lock notice and news of 6002 have no other way.
 fn email(section: &mut Section<'_, '_>, senders: &[SenderPattern]) -> Option<Address> {
-    if section.has("email") {
-        return section.optional("email", forms::address);
-    }
+    let email = section.optional("email", forms::address);
     let first = senders.iter().find_map(|sender| match sender {
         SenderPattern::Exact(address) => Some(address.clone()),
         SenderPattern::Domain(_) => None,
     });
-    if first.is_none() {
-        let accepted = "email = \"…\", the address for notices";
-        section.required::<Option<Address>>("email", accepted, |value| {
-            forms::address(value).map(Some)
-        });
-    } else {
-        section.optional("email", forms::address);
+    if first.is_none() && !section.has("email") {
+        let problem = "this key is missing, and no sender is an exact address";
+        section.mistake("email", problem, "one mail address, for notices");
     }
-    first
+    email.or(first)
 }
 
 fn profile(section: &mut Section<'_, '_>, context: &Context<'_>) -> Option<Arc<Profile>> {

@@ -79,14 +79,14 @@ pub(super) struct Context<'c> {
 }
 
 impl Context<'_> {
-    /// Notes that the account being read has `what`, written at `at`.
+    /// Notes that the account being read has `what`, written at `at`; false if another one has it.
     pub(super) fn claim(
         &mut self,
         section: &mut Section<'_, '_>,
         what: (Kind, String),
         at: (String, Place),
-    ) {
-        self.claims.claim(section, self.begun, what, at);
+    ) -> bool {
+        self.claims.claim(section, self.begun, what, at)
     }
 }
 
@@ -104,12 +104,12 @@ pub(super) fn read(config_file: &Path, config: &Config, mistakes: &mut Mistakes)
     let mut loaded = LoadedAccounts::default();
     let path = Accounts::path(config_file, config);
     let paths = if path.is_dir() {
-        toml_files(&path, mistakes)
+        toml_files(&path, "gateway.accounts", mistakes)
     } else {
         vec![path]
     };
     for path in paths {
-        if let Some(source) = Source::read(&path, mistakes) {
+        if let Some(source) = Source::read(&path, "gateway.accounts", mistakes) {
             loaded.warnings.extend(readable_by_all(&source));
             let accounts = read_file(&source, &mut context, mistakes);
             loaded.accounts.accounts.extend(accounts);
@@ -138,13 +138,13 @@ fn read_file(
 }
 
 /// The `*.toml` files of a folder in the order of their names; others, such as lists, are left alone.
-pub(super) fn toml_files(folder: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
+pub(super) fn toml_files(folder: &Path, named_by: &str, mistakes: &mut Mistakes) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         mistakes.push(Mistake {
             file: folder.to_owned(),
             line: 0,
             column: 0,
-            key: String::new(),
+            key: named_by.to_owned(),
             problem: "this folder cannot be read".into(),
             accepted: "a folder of TOML files".into(),
         });

@@ -35,14 +35,14 @@ struct Owner {
 
 impl Claims {
     /// Notes that the account with this running number has `what`, written at `place` under `key`;
-    /// reports a mistake if another account has it already.
+    /// reports a mistake if another account has it already. Whether it is this account's now.
     pub(super) fn claim(
         &mut self,
         section: &mut Section<'_, '_>,
         account: usize,
         (kind, what): (Kind, String),
         (key, place): (String, Place),
-    ) {
+    ) -> bool {
         match self.0.entry((kind, what)) {
             Entry::Vacant(free) => {
                 free.insert(Owner {
@@ -50,6 +50,7 @@ impl Claims {
                     file: section.file().to_owned(),
                     place,
                 });
+                true
             }
             Entry::Occupied(taken) if taken.get().account != account => {
                 let Owner {
@@ -66,8 +67,9 @@ impl Claims {
                 let problem =
                     format!("another account has this {thing} already ({file}:{line}:{column})");
                 section.mistake_at(key, place, &problem, "each in one account only");
+                false
             }
-            Entry::Occupied(_) => {}
+            Entry::Occupied(_) => true,
         }
     }
 }

@@ -62,7 +62,8 @@ impl ContactList {
             (true, None) => inline,
             (false, Some(file)) => {
                 let path = beside(section.file(), &file);
-                let members = list_file::read(&path, country, section.mistakes());
+                let key = section.key_path("file");
+                let members = list_file::read(&path, &key, country, section.mistakes());
                 context.files.push(path);
                 members
             }

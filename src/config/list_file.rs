@@ -13,9 +13,15 @@ use crate::fax::CountryCode;
 
 const ACCEPTED: &str = "number,name in UTF-8 or Shift_JIS, one member a line";
 
-/// The members in the file at `path`; every bad row is reported with its line.
-pub(super) fn read(path: &Path, country: &CountryCode, mistakes: &mut Mistakes) -> Vec<Contact> {
-    match source::read_bytes(path, ACCEPTED, mistakes) {
+/// The members in the file at `path`, which the key `named_by` names; every bad row is reported with
+/// its line.
+pub(super) fn read(
+    path: &Path,
+    named_by: &str,
+    country: &CountryCode,
+    mistakes: &mut Mistakes,
+) -> Vec<Contact> {
+    match source::read_bytes(path, named_by, ACCEPTED, mistakes) {
         Some(bytes) => parse(path, &bytes, country, mistakes),
         None => Vec::new(),
     }
@@ -91,9 +97,11 @@ fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
     encoding_rs::SHIFT_JIS.decode_without_bom_handling_and_without_replacement(bytes)
 }
 
-/// A first row without any digit in its first field names the columns.
+/// A first row names the columns if its first field begins with a letter or has no digit; a mistyped
+/// number has one, and is reported.
 fn is_header(first: &str) -> bool {
-    !first.is_empty() && !first.chars().any(char::is_numeric)
+    first.starts_with(char::is_alphabetic)
+        || (!first.is_empty() && !first.chars().any(char::is_numeric))
 }
 
 fn member(typed: &str, name: &str, country: &CountryCode) -> Result<Contact, String> {
@@ -144,6 +152,8 @@ mod tests {
         for bytes in [text.as_bytes(), bom.as_bytes(), &sjis] {
             assert_eq!(names(bytes).as_deref(), Ok(&expected[..]));
         }
+        assert!(names(b"FAX1,name\n0311112222\n").is_ok());
+        assert!(names(b"03-1111-222x\n0311112222\n").is_err());
         let bare = names(b"0311112222\n").unwrap();
         assert_eq!(bare, [("0081311112222".to_owned(), String::new())]);
     }

@@ -44,5 +44,8 @@ fn listen(value: &DeValue<'_>) -> Result<Option<SocketAddr>, Bad> {
     if value.as_str() == Some("") {
         return Ok(None);
     }
-    forms::socket(value).map(Some)
+    forms::socket(value).map(Some).map_err(|bad| Bad {
+        accepted: format!("{}; \"\" for no such door", bad.accepted),
+        ..bad
+    })
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::accounts::toml_files;
 use super::beside;
 use super::forms;
 use super::forms::Bad;
@@ -146,14 +148,14 @@ pub(super) fn all(
     config_file: &Path,
     folder: Option<&Path>,
     mistakes: &mut Mistakes,
-) -> (Profiles, Vec<std::path::PathBuf>) {
+) -> (Profiles, Vec<PathBuf>) {
     let mut profiles = built_in(mistakes);
     let files = match folder {
-        Some(folder) => super::accounts::toml_files(&beside(config_file, folder), mistakes),
+        Some(folder) => toml_files(&beside(config_file, folder), "gateway.profiles", mistakes),
         None => Vec::new(),
     };
     for path in &files {
-        let Some(source) = Source::read(path, mistakes) else {
+        let Some(source) = Source::read(path, "gateway.profiles", mistakes) else {
             continue;
         };
         let stem = path.file_stem().unwrap_or_default();

@@ -295,7 +295,7 @@ impl<'t> Section<'_, 't> {
         };
         for (key, _) in table {
             let name: &str = key.get_ref();
-            if self.asked.iter().any(|asked| *asked == name) {
+            if self.asked.contains(&name) {
                 continue;
             }
             let problem = match nearest(name, &self.asked) {

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use super::mistake::Mistake;
 use super::mistake::Mistakes;
+use super::section;
+use super::section::Section;
 
 /// Larger files are no configuration: 100,000 accounts with all keys are below this.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
@@ -42,9 +44,10 @@ impl Source {
         }
     }
 
-    /// The file at `path`; what hinders is added to `mistakes`.
-    pub(super) fn read(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
-        let bytes = read_bytes(path, "a TOML file in UTF-8", mistakes)?;
+    /// The file at `path`, which the key `named_by` names (empty for the main file); what hinders is
+    /// added to `mistakes`.
+    pub(super) fn read(path: &Path, named_by: &str, mistakes: &mut Mistakes) -> Option<Self> {
+        let bytes = read_bytes(path, named_by, "a TOML file in UTF-8", mistakes)?;
         Self::from_bytes(path, &bytes, mistakes)
     }
 
@@ -90,6 +93,12 @@ impl Source {
         }
     }
 
+    /// What `read` makes of the tables that can be told in spite of syntax errors; nothing is reported.
+    pub(super) fn guess<T>(&self, read: impl FnOnce(&mut Section<'_, '_>) -> T) -> T {
+        let (tree, _) = toml::de::DeTable::parse_recoverable(&self.text);
+        section::read_tree(self, tree.get_ref(), &mut Mistakes::default(), read)
+    }
+
     /// Line and column of a byte offset.
     pub(super) fn place(&self, offset: usize) -> Place {
         let line = self.lines.partition_point(|start| *start <= offset);
@@ -111,8 +120,13 @@ impl Source {
     }
 }
 
-/// The content of the file at `path`.
-pub(super) fn read_bytes(path: &Path, accepted: &str, mistakes: &mut Mistakes) -> Option<Vec<u8>> {
+/// The content of the file at `path`, which the key `named_by` names.
+pub(super) fn read_bytes(
+    path: &Path,
+    named_by: &str,
+    accepted: &str,
+    mistakes: &mut Mistakes,
+) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = std::fs::metadata(path).and_then(|meta| {
         if meta.is_dir() {
@@ -130,7 +144,7 @@ pub(super) fn read_bytes(path: &Path, accepted: &str, mistakes: &mut Mistakes) -
         file: path.to_owned(),
         line: 0,
         column: 0,
-        key: String::new(),
+        key: named_by.to_owned(),
         problem,
         accepted: accepted.to_owned(),
     });

@@ -318,7 +318,19 @@ fn a_password_in_clear_is_never_repeated_in_a_mistake() {
     }
 }
 
-#[cfg(unix)]
+#[test]
+fn a_hash_is_not_shown_by_debug() {
+    let config = Config::default();
+    let loaded = Accounts::load(Path::new("config/faxgate.toml"), &config).unwrap();
+    assert!(
+        loaded
+            .accounts
+            .iter()
+            .any(|account| account.password.is_some())
+    );
+    assert!(!format!("{loaded:?}").contains("argon2"));
+}
+
 #[test]
 fn hashes_that_everybody_may_read_are_worth_a_warning() {
     use std::os::unix::fs::PermissionsExt;
@@ -338,6 +350,19 @@ fn default_limits_leave_room_for_a_hundred_connections_from_one_address() {
     assert!(smtp.max_connections_per_address > 100);
     assert!(smtp.max_connections >= 10 * smtp.max_connections_per_address);
     assert_eq!(CountryCode::JAPAN.to_string(), "81");
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_not_the_end_of_the_stack() {
+    for text in [
+        format!("a = {}", "[".repeat(200_000)),
+        format!("a = {}", "{a=".repeat(200_000)),
+        format!("{}a = 1", "a.".repeat(200_000)),
+        format!("[{}a]", "a.".repeat(200_000)),
+    ] {
+        fuzz_config(text.as_bytes());
+        assert!(parse(&text).is_err());
+    }
 }
 
 proptest! {
