@@ -265,6 +265,22 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_page_keeps_its_size_and_clean_padding(
+            (width, height) in (0u32..150, 0u32..120),
+            levels in proptest::collection::vec(any::<u8>(), 1..300),
+        ) {
+            let pixels = levels.iter().flat_map(|level| [*level; 60]).cycle();
+            let pixels = pixels.take((width * height) as usize).collect();
+            let page = Gray::from_pixels(width, height, pixels).unwrap();
+            for rendering in ALL {
+                let bitmap = to_bitmap(&page, rendering);
+                prop_assert_eq!((bitmap.width(), bitmap.height()), (width, height));
+                let cleaned = Bitmap::from_bits(width, height, bitmap.bits().to_vec());
+                prop_assert_eq!(cleaned, Some(bitmap));
+            }
+        }
+
+        #[test]
         fn eight_pixels_at_once_agree_with_one_by_one(
             pixels in proptest::collection::vec(any::<u8>(), 1..40),
             light: u8,
