@@ -3,6 +3,7 @@
 //! In the order in which a job meets them:
 //!
 //! * [`config`] - what the operator wrote, checked
+//! * [`submission`] - a received message becomes a submission; the password leaves it
 //!
 //! Words everybody uses: [`fax`], [`lock`], [`refusal`], [`secret`], [`smtp`], [`status`], [`time`].
 
