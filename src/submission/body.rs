@@ -67,23 +67,16 @@ impl Reader<'_> {
         match node {
             Node::Leaf(leaf) if leaf.is_body() => self.text(&leaf, place),
             Node::Leaf(leaf) => self.document(leaf, place),
-            Node::Message {
-                attached: true,
-                name,
-                content: _,
-            } => {
+            Node::Attached(name) => {
                 let number = self.content.documents.len() + 1;
                 let document = document::attached_message(name, number);
                 self.content.documents.push(document);
                 Ok(())
             }
-            Node::Message { content, .. } => self.node(
-                *content,
-                Place {
-                    nested: true,
-                    ..place
-                },
-            ),
+            Node::Forwarded(content) => {
+                let nested = true;
+                self.node(*content, Place { nested, ..place })
+            }
             Node::Multipart { subtype, children } => match subtype.as_str() {
                 "alternative" => self.alternative(children, place),
                 "related" => self.related(children, place),
@@ -128,13 +121,16 @@ impl Reader<'_> {
         if !place.shown {
             return Ok(());
         }
-        let decoded = Zeroizing::new(charset::text(&leaf.bytes, leaf.charset.as_deref())?);
-        let clean = Zeroizing::new(text::cleaned(&decoded));
-        let shown = Zeroizing::new(match (leaf.media_type.as_str(), leaf.flowed) {
-            ("text/html", _) => html::to_text(&clean),
-            (_, Some(delete_space)) => text::unflowed(&clean, delete_space),
-            (_, None) => clean.to_string(),
-        });
+        let label = leaf.charset.as_deref();
+        let mut shown = shown(charset::text(&leaf.bytes, label)?, leaf);
+        // Where the charset is a guess, a password line is what tells a right one from a wrong one.
+        if !self.finder.occurs_in(&shown) {
+            let others = charset::other_readings(&leaf.bytes, label);
+            let mut others = others.map(|other| self::shown(other, leaf));
+            if let Some(other) = others.find(|other| self.finder.occurs_in(other)) {
+                shown = other;
+            }
+        }
         // A part without any text, such as Apple Mail puts before an attachment, is no body.
         if !place.nested && !self.searched && !is_blank(&shown) {
             self.searched = true;
@@ -166,6 +162,17 @@ impl Reader<'_> {
     }
 }
 
+/// The text that is seen of `leaf`, whose bytes read `decoded`.
+fn shown(decoded: String, leaf: &Leaf) -> Zeroizing<String> {
+    let decoded = Zeroizing::new(decoded);
+    let mut clean = Zeroizing::new(text::cleaned(&decoded));
+    Zeroizing::new(match (leaf.media_type.as_str(), leaf.flowed) {
+        ("text/html", _) => html::to_text(&clean),
+        (_, Some(delete_space)) => text::unflowed(&clean, delete_space),
+        (_, None) => std::mem::take(&mut *clean),
+    })
+}
+
 /// How good an alternative is: 2 plain text, 1 HTML, 0 no text.
 fn rank(node: &Node) -> u8 {
     match node {
@@ -177,7 +184,7 @@ fn rank(node: &Node) -> u8 {
                 _ => 1,
             }
         }
-        Node::Leaf(_) | Node::Message { .. } => 0,
+        Node::Leaf(_) | Node::Forwarded(_) | Node::Attached(_) => 0,
         Node::Multipart { subtype, children } => {
             let mut ranks = children.iter().map(rank);
             match subtype.as_str() {
@@ -194,7 +201,7 @@ fn collect_html(node: &Node, pages: &mut Vec<u8>) {
         Node::Leaf(leaf) if leaf.media_type == "text/html" => {
             pages.extend(leaf.bytes.iter().map(u8::to_ascii_lowercase));
         }
-        Node::Leaf(_) | Node::Message { .. } => {}
+        Node::Leaf(_) | Node::Forwarded(_) | Node::Attached(_) => {}
         Node::Multipart { children, .. } => {
             for child in children {
                 collect_html(child, pages);

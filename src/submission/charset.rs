@@ -32,6 +32,18 @@ pub(super) fn text(bytes: &[u8], label: Option<&str>) -> Result<String, Malforme
     Ok(decoded(bytes, declared))
 }
 
+/// Other readings of `bytes` in Japanese charsets, where nothing speaks for the one that [`text`] chose: a
+/// label for single bytes fits any bytes, and a short unlabelled text is a guess.
+pub(super) fn other_readings(bytes: &[u8], label: Option<&str>) -> impl Iterator<Item = String> {
+    let declared = label.and_then(|label| named(label).ok().flatten());
+    let sure = declared.is_some_and(|found| !found.is_single_byte() && agrees(bytes, found));
+    let doubtful = !sure && !bytes.is_ascii();
+    [SHIFT_JIS, EUC_JP]
+        .into_iter()
+        .filter(move |other| doubtful && agrees(bytes, other))
+        .map(move |other| other.decode(bytes).0.into_owned())
+}
+
 /// The text of `bytes` for which no charset is declared, or none that can be trusted.
 pub(super) fn guessed(bytes: &[u8]) -> String {
     decoded(bytes, None)
@@ -157,7 +169,7 @@ fn detected(bytes: &[u8], declared: Option<&'static Encoding>) -> &'static Encod
 }
 
 /// UTF-16 without a byte order mark: the upper half of Latin letters and line ends is a zero byte, and
-/// always the same half. Without a label it must be every other character at least.
+/// always the same half. Without a label that must be so for a quarter of the characters.
 fn wide(bytes: &[u8], declared: bool) -> Option<&'static Encoding> {
     let head = bytes.get(..bytes.len().min(4_096))?;
     let zeros = |from: usize| {
@@ -169,7 +181,7 @@ fn wide(bytes: &[u8], declared: bool) -> Option<&'static Encoding> {
     let enough = if declared {
         most > 0
     } else {
-        head.len() >= 4 && least == 0 && most * 4 >= head.len()
+        head.len() >= 4 && least * 4 <= most && most * 8 >= head.len()
     };
     let encoding = if upper_first > upper_second {
         UTF_16BE

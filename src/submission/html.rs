@@ -87,15 +87,19 @@ impl Page {
         }
     }
 
+    /// A row begins or ends: what follows stands on a new line also if its last cell is empty.
     fn row(&mut self) {
         self.block();
-        let begin = self.text.len();
-        if let Some(row) = self.rows.last_mut() {
-            *row = Row {
-                begin,
-                has_cell: false,
-            };
+        let Some(row) = self.rows.last_mut() else {
+            return;
+        };
+        if self.text.len() > row.begin && self.text.ends_with(CELL) {
+            self.text.push('\n');
         }
+        *row = Row {
+            begin: self.text.len(),
+            has_cell: false,
+        };
     }
 
     /// A cell begins: it goes on in the line in which the cell before it ended.
@@ -115,6 +119,7 @@ impl Page {
     fn table(&mut self, closes: bool) {
         self.block();
         if closes {
+            self.row();
             self.rows.pop();
         } else if self.rows.len() < MAX_TABLES {
             let begin = self.text.len();
@@ -304,6 +309,8 @@ mod tests {
     fn cells_stay_apart_and_rows_are_lines() {
         let rows = "<table><tr><td><p>password:</p></td><td><p>abc</p></td></tr><tr><td></td><td>b</td></table>";
         assert_eq!(to_text(rows), format!("password:{CELL}abc\n{CELL}b\n"));
+        let empty = "<table><tr><td>a</td><td></td></tr><tr><td>b<td></table>c";
+        assert_eq!(to_text(empty), format!("a{CELL}\nb{CELL}\nc"));
         let columns = "<table><tr><td>Hi<br>password: abc</td><td>right<br>col</td></tr></table>";
         assert_eq!(
             to_text(columns),

@@ -28,15 +28,10 @@ pub(super) enum Node {
         /// In order.
         children: Vec<Node>,
     },
-    /// A message within the message.
-    Message {
-        /// Whether it is an attachment, not shown with the text.
-        attached: bool,
-        /// Its file name.
-        name: Option<String>,
-        /// Its content.
-        content: Box<Node>,
-    },
+    /// A message shown within the message.
+    Forwarded(Box<Node>),
+    /// A message attached as a file: its name, and nothing of its content.
+    Attached(Option<String>),
     /// Content.
     Leaf(Leaf),
 }
@@ -75,7 +70,11 @@ pub(super) fn read(
     body: &[u8],
     limits: &config::Smtp,
 ) -> Result<Node, Malformed> {
-    let mut reader = Reader { limits, parts: 0 };
+    let mut reader = Reader {
+        limits,
+        parts: 0,
+        copies: body.len().saturating_mul(2),
+    };
     reader.entity(header, body, 1, "text/plain")
 }
 
@@ -93,6 +92,8 @@ pub(super) fn content_type(header: &Header<'_>, default: &str) -> Structured {
 struct Reader<'a> {
     limits: &'a config::Smtp,
     parts: usize,
+    /// Bytes that encoded messages within messages may still take.
+    copies: usize,
 }
 
 impl Reader<'_> {
@@ -115,31 +116,51 @@ impl Reader<'_> {
         let kind = content_type(header, default);
         let transfer = Transfer::named(header.first("content-transfer-encoding").as_deref());
         if let Some(subtype) = kind.value.strip_prefix("multipart/") {
-            return self.multipart(subtype, kind.raw("boundary"), body, depth);
+            return self.multipart(subtype, &kind.bytes("boundary"), body, depth);
         }
         let nested = matches!(kind.value.as_str(), "message/rfc822" | "message/global");
         if nested && transfer != Transfer::Unreadable {
-            let disposition = disposition(header);
-            let decoded = Zeroizing::new(transfer.decode(body));
-            return Ok(Node::Message {
-                attached: disposition.value == "attachment",
-                name: file_name(&disposition, &kind),
-                content: Box::new(self.part(&decoded, depth + 1, "text/plain")?),
-            });
+            return self.message(header, &kind, transfer, body, depth);
         }
         Ok(Node::Leaf(leaf(header, &kind, transfer, body)))
+    }
+
+    fn message(
+        &mut self,
+        header: &Header<'_>,
+        kind: &Structured,
+        transfer: Transfer,
+        body: &[u8],
+        depth: usize,
+    ) -> Result<Node, Malformed> {
+        let disposition = disposition(header);
+        if disposition.value == "attachment" {
+            return Ok(Node::Attached(file_name(&disposition, kind)));
+        }
+        let content = if transfer == Transfer::Identity {
+            self.part(body, depth + 1, "text/plain")?
+        } else {
+            // RFC 2046 section 5.2.1 allows no encoding here. Each level of it is another copy.
+            let decoded = Zeroizing::new(transfer.decode(body));
+            self.copies = self
+                .copies
+                .checked_sub(decoded.len())
+                .ok_or(Malformed::TooDeep)?;
+            self.part(&decoded, depth + 1, "text/plain")?
+        };
+        Ok(Node::Forwarded(Box::new(content)))
     }
 
     fn multipart(
         &mut self,
         subtype: &str,
-        boundary: Option<&[u8]>,
+        boundary: &[u8],
         body: &[u8],
         depth: usize,
     ) -> Result<Node, Malformed> {
         let raws = match boundary {
-            Some(boundary) if !boundary.is_empty() => self.split(body, boundary)?,
-            Some(_) | None => Vec::new(),
+            [] => Vec::new(),
+            boundary => self.split(body, boundary)?,
         };
         let default = match subtype {
             "digest" => "message/rfc822",

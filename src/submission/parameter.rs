@@ -45,12 +45,19 @@ impl Structured {
     }
 
     /// The parameter `name` as the bytes between its quotes.
-    pub(super) fn raw(&self, name: &str) -> Option<&[u8]> {
+    fn raw(&self, name: &str) -> Option<&[u8]> {
         let plain = |p: &&Parameter| p.name == name && p.segment.is_none() && !p.extended;
         self.parameters
             .iter()
             .find(plain)
             .map(|p| p.bytes.as_slice())
+    }
+
+    /// The parameter `name` as bytes, also from segments; empty if there is none.
+    pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
+        let raw = self.raw(name).map(<[u8]>::to_vec);
+        raw.or_else(|| self.text(name).map(String::into_bytes))
+            .unwrap_or_default()
     }
 
     /// `name*=charset'language'percent-encoded`

@@ -39,7 +39,11 @@ impl Finder {
     /// The passwords in the first lines of `text`, in order; empty ones are none.
     pub(super) fn search(&self, text: &str) -> Vec<Secret> {
         let mut found = Vec::new();
-        for line in lines(text).take(self.search_lines) {
+        let quoted = |line: &Line<'_>| line.text.trim_start_matches(is_blank).starts_with('>');
+        let own = lines(text)
+            .take(self.search_lines)
+            .filter(|line| !quoted(line));
+        for line in own {
             let mut cells = line.text.split(CELL);
             while let Some(cell) = cells.next() {
                 let Some(rest) = self.rest(cell.trim_start_matches(is_blank)) else {
@@ -56,6 +60,12 @@ impl Finder {
             }
         }
         found
+    }
+
+    /// Whether there is a password line anywhere in `text`.
+    pub(super) fn occurs_in(&self, text: &str) -> bool {
+        let mut cells = lines(text).flat_map(|line| line.text.split(CELL));
+        cells.any(|cell| self.hidden_rest(cell).is_some())
     }
 
     /// `text` without any password line; cells become columns.
@@ -381,6 +391,7 @@ mod tests {
         let row = format!("password:{CELL}abc1234{CELL}other");
         assert_eq!(found(&row), ["abc1234"]);
         assert_eq!(finder().scrub(&row), "other");
+        assert_eq!(found(&format!("> a{CELL}password: old1234")), [""; 0]);
         let row = format!("password: abc1234{CELL}other{CELL}x");
         assert_eq!(found(&row), ["abc1234"]);
         assert_eq!(finder().scrub(&row), "other  x");
