@@ -11,6 +11,7 @@ mod fit;
 mod font;
 mod header;
 mod image;
+#[cfg(test)]
 mod outline;
 mod paper;
 mod pdf;
