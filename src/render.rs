@@ -11,7 +11,6 @@ mod fit;
 mod font;
 mod header;
 mod image;
-#[cfg(test)]
 mod outline;
 mod paper;
 mod pdf;

@@ -117,13 +117,13 @@ impl Engine {
         Self {
             interpreter: InterpreterSettings {
                 font_resolver: Arc::new(|query| Some(font(query))),
-                warning_sink: Arc::new(move |warning| match warning {
-                    InterpreterWarning::UnsupportedFont
-                    | InterpreterWarning::ImageDecodeFailure => {
+                warning_sink: Arc::new(move |warning| {
+                    // Not: remarks that a viewer may hide. They are not the document.
+                    if let InterpreterWarning::UnsupportedFont
+                    | InterpreterWarning::ImageDecodeFailure = warning
+                    {
                         noted.store(true, Ordering::Relaxed);
                     }
-                    // Remarks that a viewer may hide; they are not the document.
-                    _ => {}
                 }),
                 ..InterpreterSettings::default()
             },

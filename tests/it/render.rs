@@ -88,7 +88,7 @@ async fn each_hostile_document_ends_as_its_fixture_says() {
     let mut seen = 0;
     for case in std::fs::read_dir(root).unwrap() {
         let case = case.unwrap().path();
-        let input = input_of(&case);
+        let input = input_of(&case).unwrap();
         let extension = input.extension().unwrap().to_str().unwrap();
         let kind = match extension {
             "txt" => DocumentKind::Text,
@@ -108,12 +108,10 @@ async fn each_hostile_document_ends_as_its_fixture_says() {
     assert!(seen >= 10, "only {seen} fixtures");
 }
 
-fn input_of(case: &Path) -> PathBuf {
-    let files = std::fs::read_dir(case)
-        .unwrap()
-        .map(|file| file.unwrap().path());
-    let mut inputs = files.filter(|file| file.file_stem().is_some_and(|stem| stem == "input"));
-    inputs.next().unwrap()
+fn input_of(case: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(case).ok()?;
+    let mut paths = files.filter_map(|file| Some(file.ok()?.path()));
+    paths.find(|path| path.file_stem().is_some_and(|stem| stem == "input"))
 }
 
 #[tokio::test]
@@ -173,22 +171,22 @@ async fn a_gateway_that_cannot_start_workers_says_so_and_tries_again_later() {
 }
 
 /// A worker that says it is not confined and does nothing else.
-fn unconfined_worker(folder: &Path) -> PathBuf {
+fn unconfined_worker(folder: &Path) -> std::io::Result<PathBuf> {
     let report = r#"{"missing":["landlock: not in this kernel"]}"#;
     let script = folder.join("worker.sh");
     let length = report.len();
     // It takes the budget and the beginning of the request before it ends.
     let report = format!("printf '\\{length:03o}\\000\\000\\000%s' '{report}'");
     let text = format!("#!/bin/sh\n{report}\nexec /usr/bin/head -c 100 >/dev/null\n");
-    std::fs::write(&script, text).unwrap();
-    std::fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
-    script
+    std::fs::write(&script, text)?;
+    std::fs::set_permissions(&script, Permissions::from_mode(0o755))?;
+    Ok(script)
 }
 
 #[tokio::test]
 async fn a_worker_that_is_not_confined_gets_no_documents_unless_the_operator_allows_it() {
     let folder = tempfile::tempdir().unwrap();
-    let worker = unconfined_worker(folder.path());
+    let worker = unconfined_worker(folder.path()).unwrap();
     let strict = Renderer::new(worker.clone(), &config());
     assert_eq!(
         strict.probe().await,
