@@ -49,12 +49,13 @@ impl Fax {
             max_pages: settings.max_pages.saturating_sub(self.pages),
             ..*settings
         };
-        let pages = self.pages(document, &room).map_err(|reason| match reason {
+        let pages = self.pages(document, &room).map_err(|reason| {
             // What was left for this document is of no use to the sender; the limit of the fax is.
-            BadDocument::TooManyPages { .. } => BadDocument::TooManyPages {
-                limit: settings.max_pages,
-            },
-            other => other,
+            if matches!(reason, BadDocument::TooManyPages { .. }) {
+                let limit = settings.max_pages;
+                return BadDocument::TooManyPages { limit };
+            }
+            reason
         })?;
         if pages.is_empty() {
             return Err(BadDocument::NoPages);

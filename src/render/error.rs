@@ -44,6 +44,13 @@ pub enum BadDocument {
     /// A password is needed to open it.
     #[error("is encrypted; send it without a password")]
     Encrypted,
+    /// Its form was filled in, but how the answers look is left to the reader (ISO 32000-1, 12.7.2:
+    /// NeedAppearances), and ours does not draw them.
+    #[error("has a form that was filled in without saving how it looks; print it to a new PDF")]
+    FormNotDrawn,
+    /// A picture or a font in it cannot be read: the pages would lack something and look delivered.
+    #[error("has a picture or a font in it that cannot be read")]
+    Incomplete,
     /// It has no pages.
     #[error("has no pages")]
     NoPages,

@@ -14,10 +14,13 @@ use crate::fax::Resolution;
 /// A picture that leaves room stands at most this far from the upper edge, in inches.
 const TOP_INCHES: f64 = 0.48;
 
+/// How much larger a picture must become by it to be turned.
+const WORTH_TURNING: f64 = 1.15;
+
 /// A place on the paper, in fax pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Whether the picture is turned a quarter to the right first, because it is wider than high.
+    /// Whether the picture is turned a quarter to the right first, because it is larger then.
     pub(super) turned: bool,
     /// Column of its left edge.
     pub(super) left: u32,
@@ -37,17 +40,19 @@ impl Place {
         if !has_size(width) || !has_size(height) {
             return None;
         }
-        let turned = width > height;
-        let (width, height) = if turned {
-            (height, width)
-        } else {
-            (width, height)
-        };
         let (x_dpi, y_dpi) = (f64::from(paper::X_DPI), f64::from(paper::y_dpi(resolution)));
         let (dots, rows) = (FAX_WIDTH, paper::rows(resolution));
-        let scale = (f64::from(dots) / x_dpi / width)
-            .min(f64::from(rows) / y_dpi / height)
-            .min(most);
+        let scale = |width: f64, height: f64| {
+            (f64::from(dots) / x_dpi / width)
+                .min(f64::from(rows) / y_dpi / height)
+                .min(most)
+        };
+        let (upright, lying) = (scale(width, height), scale(height, width));
+        let turned = lying > upright * WORTH_TURNING;
+        let (scale, width, height) = match turned {
+            true => (lying, height, width),
+            false => (upright, width, height),
+        };
         let pixels = |inches: f64, dpi: f64, most: u32| {
             ((inches * scale * dpi).round() as u32).clamp(1, most)
         };
@@ -131,6 +136,8 @@ mod tests {
         let place = Place::of(1.0, 1.0, 1.0, Resolution::Fine).unwrap();
         assert_eq!((place.width, place.height), (204, 196));
         assert_eq!(place.top, 94);
+        let logo = Place::of(4.0, 1.0, 1.0, Resolution::Fine).unwrap();
+        assert!(!logo.turned, "turning would not make it larger");
     }
 
     #[test]

@@ -1,18 +1,25 @@
 //! PDF pages become fax pages.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use faxpage::FAX_WIDTH;
 use faxpage::Gray;
 use hayro::RenderCache;
 use hayro::RenderSettings;
 use hayro::hayro_interpret::InterpreterSettings;
+use hayro::hayro_interpret::InterpreterWarning;
 use hayro::hayro_interpret::font::FontData;
 use hayro::hayro_interpret::font::FontQuery;
 use hayro::hayro_interpret::hayro_cmap::CidFamily;
 use hayro::hayro_interpret::util::TransformExt;
 use hayro::hayro_syntax::LoadPdfError;
 use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::object::Array;
+use hayro::hayro_syntax::object::Dict;
+use hayro::hayro_syntax::object::Name;
+use hayro::hayro_syntax::object::String as PdfString;
 use hayro::hayro_syntax::page::Page as PdfPage;
 use hayro::kurbo::Affine;
 use hayro::vello_cpu::Pixmap;
@@ -31,6 +38,8 @@ use super::paper;
 use super::shade::luma;
 
 const POINTS_PER_INCH: f64 = 72.0;
+/// Annotation flags 2 and 6 (ISO 32000-1, table 165).
+const HIDDEN_OR_NO_VIEW: u32 = 0b10_0010;
 
 /// The pages of a PDF, each as large as fits on A4, wide ones turned.
 ///
@@ -48,27 +57,78 @@ pub(super) fn pages(bytes: &[u8], settings: &Settings) -> Result<Vec<faxpage::Pa
         let limit = settings.max_pages;
         return Err(BadDocument::TooManyPages { limit });
     }
+    if pages.iter().any(has_undrawn_answers) {
+        return Err(BadDocument::FormNotDrawn);
+    }
     let engine = Engine::new();
     let cache = RenderCache::new();
-    let pages = pages.iter();
-    Ok(pages
+    let drawn = pages.iter();
+    let drawn = drawn
         .map(|page| engine.page(page, &cache, settings))
-        .collect())
+        .collect();
+    match engine.left_out.load(Ordering::Relaxed) {
+        true => Err(BadDocument::Incomplete),
+        false => Ok(drawn),
+    }
+}
+
+/// Whether the page has a filled in form field, or typed remarks, without an appearance stream: the
+/// engine draws neither.
+fn has_undrawn_answers(page: &PdfPage<'_>) -> bool {
+    let Some(annotations) = page.raw().get::<Array<'_>>(b"Annots") else {
+        return false;
+    };
+    let filled = |field: &Dict<'_>, key: &[u8]| {
+        let text = field.get::<PdfString<'_>>(key);
+        // A byte order mark alone is an empty text, too.
+        text.is_some_and(|text| !matches!(text.as_bytes(), [] | [0xfe, 0xff]))
+    };
+    annotations.iter::<Dict<'_>>().any(|annotation| {
+        let hidden = annotation.get::<u32>(b"F").unwrap_or(0) & HIDDEN_OR_NO_VIEW != 0;
+        if hidden || annotation.contains_key(b"AP") {
+            return false;
+        }
+        match annotation
+            .get::<Name<'_>>(b"Subtype")
+            .as_ref()
+            .map(Name::as_str)
+        {
+            Some("FreeText") => filled(&annotation, b"Contents"),
+            Some("Widget") => {
+                let parent = annotation.get::<Dict<'_>>(b"Parent");
+                filled(&annotation, b"V") || parent.is_some_and(|field| filled(&field, b"V"))
+            }
+            Some(_) | None => false,
+        }
+    })
 }
 
 struct Engine {
     interpreter: InterpreterSettings,
     render: RenderSettings,
+    /// Whether something could not be drawn.
+    left_out: Arc<AtomicBool>,
 }
 
 impl Engine {
     fn new() -> Self {
+        let left_out = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&left_out);
         Self {
             interpreter: InterpreterSettings {
                 font_resolver: Arc::new(|query| Some(font(query))),
+                warning_sink: Arc::new(move |warning| {
+                    // Not: remarks that a viewer may hide. They are not the document.
+                    if let InterpreterWarning::UnsupportedFont
+                    | InterpreterWarning::ImageDecodeFailure = warning
+                    {
+                        noted.store(true, Ordering::Relaxed);
+                    }
+                }),
                 ..InterpreterSettings::default()
             },
             render: RenderSettings::default(),
+            left_out,
         }
     }
 

@@ -127,11 +127,19 @@ fn picture(decoder: &mut Tiff<'_>, settings: &Settings) -> Result<Page, BadDocum
     }
     let dpi = resolution(decoder);
     let colours = decoder.colortype().map_err(unreadable)?;
-    let samples = match decoder.read_image().map_err(unreadable)? {
+    let samples: Vec<u8> = match decoder.read_image().map_err(unreadable)? {
         DecodingResult::U8(samples) => samples,
         // The upper half of a sample is all that black and white needs.
         DecodingResult::U16(samples) => samples.iter().map(|v| (v >> 8) as u8).collect(),
-        _ => return Err(BadDocument::NotReadable),
+        DecodingResult::U32(_)
+        | DecodingResult::U64(_)
+        | DecodingResult::F16(_)
+        | DecodingResult::F32(_)
+        | DecodingResult::F64(_)
+        | DecodingResult::I8(_)
+        | DecodingResult::I16(_)
+        | DecodingResult::I32(_)
+        | DecodingResult::I64(_) => return Err(BadDocument::NotReadable),
     };
     let shades = shades(colours, width as usize, &samples).ok_or(BadDocument::NotReadable)?;
     let gray = Gray::from_pixels(width, height, shades).ok_or(BadDocument::NotReadable)?;
@@ -183,7 +191,17 @@ fn shades(colours: ColorType, width: usize, samples: &[u8]) -> Option<Vec<u8>> {
         ColorType::RGB(8 | 16) | ColorType::YCbCr(8) => pixels(3, false),
         ColorType::RGBA(8 | 16) => pixels(4, true),
         ColorType::CMYK(8 | 16) => pixels(4, false),
-        _ => None,
+        ColorType::CMYK(_)
+        | ColorType::CMYKA(_)
+        | ColorType::Gray(_)
+        | ColorType::GrayA(_)
+        | ColorType::Lab(_)
+        | ColorType::Multiband { .. }
+        | ColorType::Palette(_)
+        | ColorType::RGB(_)
+        | ColorType::RGBA(_)
+        | ColorType::YCbCr(_)
+        | _ => None,
     }
 }
 
