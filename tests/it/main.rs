@@ -9,13 +9,6 @@
     reason = "tests"
 )]
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a story ends at the first thing that goes wrong"
-)]
-
 mod config_mistakes;
 mod dialog;
 mod mail_door;
