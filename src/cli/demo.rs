@@ -60,6 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             shown = show(&stage, options.once) => shown,
             () = end.comes() => Err(interrupted()),
         };
+        stage.timeline.flush()?;
         let shown = match shown {
             Ok(()) if !options.once => tokio::select! {
                 followed = follow(&stage) => followed,
@@ -114,7 +115,7 @@ fn introduce(shelf: &Shelf) -> Result<(), Failure> {
     output::line("")?;
     let folder = shelf.folder().display();
     output::line(&format!(
-        "\"->\" names the file in {folder}/ that keeps what is shown."
+        "\"|\" begins text of a mail; \"->\" names the file in {folder}/ that keeps it."
     ))
 }
 
@@ -185,13 +186,14 @@ async fn follow(stage: &Stage) -> Result<(), Failure> {
                 stage.tell(sent, &format!("job-{}", sent.job.id))?;
                 let status = sent.job.status;
                 let what = format!("job ends: {} ({})", status.0, status.text_en());
-                stage.timeline.event(now(), "gateway", &what)?;
+                stage.timeline.event(now(), "gateway", &what);
             }
         }
         first = false;
         for mail in stage.mailbox.take_all() {
-            stage.tell_of(&mail)?;
+            stage.tell_of(&mail);
         }
+        stage.timeline.flush()?;
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod config_mistakes;
+mod demo;
 mod dialog;
 mod mail_door;
 mod mail_golden;

@@ -26,7 +26,7 @@ fn first_page() -> String {
     sheet.text(LEFT, 725.0, 15.0, "新宿商店 御中");
     sheet.line(LEFT, 718.0, 300.0, 718.0, 0.8);
     sheet.text(LEFT, 690.0, 10.5, "下記のとおりお見積り申し上げます。");
-    sheet.right(RIGHT, 745.0, 10.0, "No. 0012");
+    sheet.right(RIGHT, 757.0, 10.0, "No. 0012");
     sheet.text(375.0, 725.0, 12.0, "株式会社 田中商事");
     sheet.text(375.0, 708.0, 9.5, "営業部 田中");
     sheet.latin(375.0, 693.0, 9.5, "TEL / FAX  03-4567-0001");
@@ -158,7 +158,7 @@ impl Sheet {
         let bottom = top - rows * ROW;
         // A grey heading shows how the fax prints shades.
         self.add(&format!(
-            "0.85 g {LEFT} {} {} {ROW} re f 0 g",
+            "0.7 g {LEFT} {} {} {ROW} re f 0 g",
             top - ROW,
             RIGHT - LEFT
         ));
@@ -190,12 +190,19 @@ impl Sheet {
             );
         }
         for row in 0..=(ITEMS.len() + 4) {
+            // The sums stand below the right half only.
+            let left = if row > ITEMS.len() + 1 {
+                columns[1]
+            } else {
+                LEFT
+            };
             let y = top - ROW * row as f32;
-            self.line(LEFT, y, RIGHT, y, 0.8);
+            self.line(left, y, RIGHT, y, 0.8);
         }
-        for x in [LEFT, columns[1], columns[3], RIGHT] {
+        for x in [columns[1], columns[3], RIGHT] {
             self.line(x, top, x, bottom, 0.8);
         }
+        self.line(LEFT, top, LEFT, bottom + 3.0 * ROW, 0.8);
         self.line(columns[2], top, columns[2], bottom + 3.0 * ROW, 0.8);
         bottom
     }

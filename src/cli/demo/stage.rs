@@ -21,6 +21,7 @@ use crate::cli::Failure;
 use crate::cli::load;
 use crate::config::Loaded;
 use crate::fax::FaxFile;
+use crate::lock::LockRule;
 use crate::serve::Gateway;
 use crate::serve::Setup;
 use crate::storage::StorageError;
@@ -132,27 +133,46 @@ impl Stage {
         format!("{} ({zone})", at.local(zone))
     }
 
+    /// When and for how long wrong passwords lock this account.
+    pub(super) fn lock_rule(&self, account: &str) -> Result<LockRule, Failure> {
+        let accounts = &self.loaded.accounts.accounts.accounts;
+        let found = accounts.iter().find(|known| known.id == account);
+        let found = found.ok_or_else(|| missing(account))?;
+        Ok(self.loaded.config.lock.over(&found.profile.lock))
+    }
+
     /// Keeps and sends a mail, and tells both sides of it.
     pub(super) async fn post(&self, letter: Letter<'_>) -> Result<Reply, Failure> {
+        self.timeline.flush()?;
         let message = letter.write()?;
         let file = self
             .shelf
             .mail(&format!("{}-{}", letter.who, letter.name), &message)?;
         self.timeline
-            .event(now(), letter.who, &format!("mails to {}", letter.to))?;
+            .event(now(), letter.who, &format!("mails to {}", letter.to));
         self.timeline
-            .detail(&format!("Subject: {}", letter.subject))?;
+            .detail(&format!("Subject: {}", letter.subject));
         if let Some((name, _)) = &letter.pdf {
-            self.timeline.detail(&format!("attached: {name}"))?;
+            self.timeline.detail(&format!("attached: {name}"));
         }
         for line in letter.text.lines().filter(|line| !line.is_empty()).take(2) {
-            self.timeline.detail(&format!("| {line}"))?;
+            self.timeline.detail(&format!("| {line}"));
         }
-        self.timeline.detail(&format!("-> {file}"))?;
+        self.timeline.detail(&format!("-> {file}"));
         let reply = letter.send(self.smtp, &message).await?;
         let said = format!("answers {} {}", reply.code, reply.text);
-        self.timeline.event(now(), "gateway", &said)?;
+        let at = self.answered_at(&reply).await?;
+        self.timeline.event(at, "gateway", &said);
         Ok(reply)
+    }
+
+    /// When a mail was answered: what follows a 250 may be over before its client has read it.
+    async fn answered_at(&self, reply: &Reply) -> Result<Timestamp, Failure> {
+        let Some(batch) = reply.batch().filter(|_| reply.code == 250) else {
+            return Ok(now());
+        };
+        let batch = self.store().read(move |tx| jobs::batch(tx, batch)).await?;
+        Ok(batch.map_or_else(now, |batch| batch.created_at))
     }
 
     /// Waits for the jobs of an accepted mail to be settled.
@@ -194,11 +214,11 @@ impl Stage {
     pub(super) fn tell(&self, sent: &Sent, name: &str) -> Result<(), Failure> {
         if let (Some(at), Some(pages)) = (sent.rendered, sent.pages) {
             let what = format!("made {} of it", count(pages, "fax page"));
-            self.timeline.event(at, "gateway", &what)?;
+            self.timeline.event(at, "gateway", &what);
         }
         for attempt in &sent.attempts {
             let what = format!("calls {}", sent.job.destination);
-            self.timeline.event(attempt.started_at, "line", &what)?;
+            self.timeline.event(attempt.started_at, "line", &what);
             let Some((ended, status)) = attempt.ended_at.zip(attempt.status) else {
                 continue;
             };
@@ -209,9 +229,9 @@ impl Stage {
                 status.text_en(),
                 count(pages, "page")
             );
-            self.timeline.event(ended, "line", &what)?;
+            self.timeline.event(ended, "line", &what);
             self.timeline
-                .detail(&format!("the far end calls itself {}", attempt.remote_id))?;
+                .detail(&format!("the far end calls itself {}", attempt.remote_id));
         }
         let path = self.scratch.line().join(format!("{}.tiff", sent.job.id));
         if sent.job.pages_sent > 0 {
@@ -221,7 +241,7 @@ impl Stage {
             };
             check_pages(&file)?;
             for name in self.shelf.pages(name, &file)? {
-                self.timeline.detail(&format!("-> {name}"))?;
+                self.timeline.detail(&format!("-> {name}"));
             }
         }
         self.shelf.calls(&self.scratch.line())?;
@@ -234,21 +254,20 @@ impl Stage {
         let kept = self
             .wait(&what, || async { Ok(self.mailbox.take(kind, recipient)) })
             .await?;
-        self.tell_of(&kept)?;
+        self.tell_of(&kept);
         Ok(kept)
     }
 
     /// Tells of a mail of the gateway.
-    pub(super) fn tell_of(&self, mail: &Kept) -> Result<(), Failure> {
+    pub(super) fn tell_of(&self, mail: &Kept) {
         let what = format!("mails to {}", mail.recipient);
-        self.timeline.event(mail.at, "gateway", &what)?;
-        self.timeline
-            .detail(&format!("Subject: {}", mail.subject))?;
+        self.timeline.event(mail.at, "gateway", &what);
+        self.timeline.detail(&format!("Subject: {}", mail.subject));
         for (name, bytes) in &mail.attachments {
             self.timeline
-                .detail(&format!("attached: {name} ({} bytes)", bytes.len()))?;
+                .detail(&format!("attached: {name} ({} bytes)", bytes.len()));
         }
-        self.timeline.detail(&format!("-> {}", mail.file))
+        self.timeline.detail(&format!("-> {}", mail.file));
     }
 
     /// Looks until `look` finds something.
