@@ -1,15 +1,20 @@
 //! Grey becomes black and white, so that text stays sharp, photographs stay pictures and the page
 //! stays short on the line.
 
+mod blocks;
 mod diffusion;
 mod paper;
 mod photo;
 mod screen;
+mod tint;
 
 use crate::bitmap::Bitmap;
 use crate::gray::Gray;
 
+use blocks::BLOCK;
+use blocks::Blocks;
 use photo::PhotoMap;
+use tint::Thresholds;
 
 /// What is at least as light as this is white where no dots are made.
 ///
@@ -20,7 +25,7 @@ const LIGHT: u8 = 160;
 /// How grey is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rendering {
-    /// Paper becomes white, photographs become a screen of dots, all else is black or white.
+    /// Paper becomes white, photographs a screen of dots, all else black or white.
     #[default]
     Standard,
     /// Everything is black or white: shortest, photographs become blots.
@@ -40,8 +45,17 @@ pub fn to_bitmap(page: &Gray, rendering: Rendering) -> Bitmap {
 
 fn standard(page: &Gray) -> Bitmap {
     let page = paper::whitened(page);
-    let mut bitmap = threshold(&page, LIGHT);
-    let photos = PhotoMap::of(&page);
+    let blocks = Blocks::of(&page);
+    let photos = PhotoMap::of(&blocks);
+    let lights = Thresholds::of(&page, &blocks, &photos);
+    let mut bitmap = Bitmap::new(page.width(), page.height());
+    for y in 0..page.height() {
+        let bytes = bitmap.row_mut(y).chunks_mut(BLOCK / 8);
+        let pixels = page.row(y).chunks(BLOCK);
+        for ((bytes, pixels), light) in bytes.zip(pixels).zip(lights.row(y)) {
+            darken(bytes, pixels, *light);
+        }
+    }
     if !photos.is_empty() {
         screen::apply(&page, &photos, &mut bitmap);
     }
@@ -52,18 +66,23 @@ fn standard(page: &Gray) -> Bitmap {
 pub fn threshold(page: &Gray, light: u8) -> Bitmap {
     let mut bitmap = Bitmap::new(page.width(), page.height());
     for y in 0..page.height() {
-        let (eights, rest) = page.row(y).as_chunks::<8>();
-        let row = bitmap.row_mut(y);
-        for (byte, eight) in row.iter_mut().zip(eights) {
-            *byte = darker(*eight, light);
-        }
-        if let (false, Some(byte)) = (rest.is_empty(), row.last_mut()) {
-            let mut eight = [255; 8];
-            eight[..rest.len()].copy_from_slice(rest);
-            *byte = darker(eight, light);
-        }
+        darken(bitmap.row_mut(y), page.row(y), light);
     }
     bitmap
+}
+
+/// Sets the bits of the pixels that are darker than `light`.
+#[inline(always)]
+fn darken(bytes: &mut [u8], pixels: &[u8], light: u8) {
+    let (eights, rest) = pixels.as_chunks::<8>();
+    for (byte, eight) in bytes.iter_mut().zip(eights) {
+        *byte = darker(*eight, light);
+    }
+    if let (false, Some(byte)) = (rest.is_empty(), bytes.last_mut()) {
+        let mut eight = [255; 8];
+        eight[..rest.len()].copy_from_slice(rest);
+        *byte = darker(eight, light);
+    }
 }
 
 /// A bit for each of eight pixels, set where it is darker than `light`.
@@ -195,7 +214,72 @@ mod tests {
         assert_eq!(to_bitmap(&page, Rendering::Standard).black_pixels(), 0);
     }
 
+    /// A grey bar with strokes of another level on it, two pixels wide, as letters have them.
+    fn bar(tint: u8, stroke: u8) -> Gray {
+        let mut page = Gray::new(800, 400);
+        for y in 101..144 {
+            for x in 103..703 {
+                let letter = (115..130).contains(&y) && x > 120 && x < 600 && x % 9 < 2;
+                page.set(x, y, if letter { stroke } else { tint });
+            }
+        }
+        page
+    }
+
+    #[test]
+    fn letters_on_any_tint_stay_readable() {
+        for tint in (60..=200).step_by(10) {
+            for stroke in [0_u8, 255] {
+                if stroke.abs_diff(tint) < 60 {
+                    continue;
+                }
+                let page = bar(tint, stroke);
+                let bitmap = to_bitmap(&page, Rendering::Standard);
+                for y in 101..144 {
+                    for x in 103..703 {
+                        let expected = (page.get(x, y) == stroke) == (stroke == 0);
+                        assert_eq!(bitmap.get(x, y), expected, "{stroke} on {tint} at {x}, {y}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_different_tints_are_not_a_photograph() {
+        let mut page = Gray::new(800, 800);
+        for y in 100..600 {
+            for x in 100..700 {
+                let letter = y % 40 > 12 && y % 40 < 26 && x % 11 < 2;
+                let tint = [210, 170, 120][y as usize / 40 % 3];
+                page.set(x, y, if letter { 0 } else { tint });
+            }
+        }
+        let bitmap = to_bitmap(&page, Rendering::Standard);
+        for y in 130..570 {
+            for x in 130..670 {
+                assert_eq!(bitmap.get(x, y), page.get(x, y) == 0, "{x}, {y}");
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_page_keeps_its_size_and_clean_padding(
+            (width, height) in (0u32..150, 0u32..120),
+            levels in proptest::collection::vec(any::<u8>(), 1..300),
+        ) {
+            let pixels = levels.iter().flat_map(|level| [*level; 60]).cycle();
+            let pixels = pixels.take((width * height) as usize).collect();
+            let page = Gray::from_pixels(width, height, pixels).unwrap();
+            for rendering in ALL {
+                let bitmap = to_bitmap(&page, rendering);
+                prop_assert_eq!((bitmap.width(), bitmap.height()), (width, height));
+                let cleaned = Bitmap::from_bits(width, height, bitmap.bits().to_vec());
+                prop_assert_eq!(cleaned, Some(bitmap));
+            }
+        }
+
         #[test]
         fn eight_pixels_at_once_agree_with_one_by_one(
             pixels in proptest::collection::vec(any::<u8>(), 1..40),

@@ -115,6 +115,9 @@ struct Share {
 
 /// Reads rows of `from` pixels with `read`, each at most once and in order, and gives those of the
 /// new size to `write`, in order.
+///
+/// Rows are added up at the smaller of both widths, so that a column of a million pixels is not
+/// first made as wide as a page.
 fn resample(
     from: (u32, u32),
     to: (u32, u32),
@@ -125,21 +128,28 @@ fn resample(
         return;
     }
     let across: Vec<Share> = (0..to.0).map(|x| share(x, from.0, to.0)).collect();
+    let shrinks = to.0 < from.0;
+    let narrow = from.0.min(to.0) as usize;
     let mut original = vec![0; from.0 as usize];
-    // Two narrow rows are enough: neighbours share at most two rows of the original.
-    let mut narrow = [(); 2].map(|()| (usize::MAX, vec![0; to.0 as usize]));
-    let mut sums = vec![0_u32; to.0 as usize];
-    let mut row = vec![0; to.0 as usize];
+    // Two rows are enough: neighbours share at most two rows of the original.
+    let mut held = [(); 2].map(|()| (usize::MAX, vec![0; narrow]));
+    let mut sums = vec![0_u32; narrow];
+    let mut row = vec![0; narrow];
+    let mut wide = vec![0; to.0 as usize];
     for y in 0..to.1 {
         let down = share(y, from.1, to.1);
         sums.fill(0);
         for (at, weight) in (down.first..).zip(&down.weights) {
-            let (held, pixels) = &mut narrow[at % 2];
-            if *held != at {
+            let (number, pixels) = &mut held[at % 2];
+            if *number != at {
                 // A row number: it came from a u32.
-                read(at as u32, &mut original);
-                squeeze(&original, &across, pixels);
-                *held = at;
+                if shrinks {
+                    read(at as u32, &mut original);
+                    spread(&original, &across, pixels);
+                } else {
+                    read(at as u32, pixels);
+                }
+                *number = at;
             }
             for (sum, pixel) in sums.iter_mut().zip(pixels.iter()) {
                 *sum += weight * u32::from(*pixel);
@@ -148,13 +158,18 @@ fn resample(
         for (pixel, sum) in row.iter_mut().zip(&sums) {
             *pixel = rounded(*sum);
         }
-        write(y, &row);
+        if shrinks {
+            write(y, &row);
+        } else {
+            spread(&row, &across, &mut wide);
+            write(y, &wide);
+        }
     }
 }
 
-/// A row across.
-fn squeeze(original: &[u8], across: &[Share], narrow: &mut [u8]) {
-    for (pixel, share) in narrow.iter_mut().zip(across) {
+/// A row at its new width.
+fn spread(original: &[u8], across: &[Share], row: &mut [u8]) {
+    for (pixel, share) in row.iter_mut().zip(across) {
         let under = original.get(share.first..).unwrap_or_default();
         let sum = share.weights.iter().zip(under);
         *pixel = rounded(sum.map(|(weight, value)| weight * u32::from(*value)).sum());

@@ -1,6 +1,7 @@
 //! Multi-page TIFF-F files (RFC 2306, RFC 3949), written and read.
 
 mod directory;
+mod packbits;
 mod page;
 mod write;
 

@@ -1,7 +1,7 @@
 //! Clustered dots: grey as dots of different size at 45 degrees. Their long runs code far shorter
 //! than scattered pixels and survive a bad line.
 
-use super::photo::BLOCK;
+use super::blocks::BLOCK;
 use super::photo::PhotoMap;
 use crate::bitmap::Bitmap;
 use crate::gray::Gray;

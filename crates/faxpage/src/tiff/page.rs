@@ -6,6 +6,7 @@ use super::TiffError;
 use super::TiffLimits;
 use super::directory::Directory;
 use super::directory::File;
+use super::packbits;
 use crate::bitmap::Bitmap;
 use crate::bitmap::Page;
 use crate::ccitt::Coding;
@@ -26,11 +27,22 @@ pub struct TiffPage<'a> {
     max_pixels: u64,
 }
 
+/// What was done to the packed rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    /// Nothing.
+    None,
+    /// Repeated bytes were shortened.
+    PackBits,
+    /// They were coded as on a fax line.
+    Fax(Coding),
+}
+
 /// How the pixels are stored.
 #[derive(Debug)]
 struct Layout<'a> {
-    /// `None` for plain bits.
-    coding: Option<Coding>,
+    /// What was done to them.
+    compression: Compression,
     /// The lowest bit of a byte is the leftmost pixel.
     low_bit_first: bool,
     /// 0 is black.
@@ -98,7 +110,7 @@ impl<'a> TiffPage<'a> {
     /// first, 0 is white, upright.
     pub fn g4_strip(&self) -> Option<&'a [u8]> {
         let layout = self.layout().ok()?;
-        let as_written = layout.coding == Some(Coding::G4)
+        let as_written = layout.compression == Compression::Fax(Coding::G4)
             && !layout.low_bit_first
             && !layout.inverted
             && !layout.tiled
@@ -173,9 +185,9 @@ impl<'a> TiffPage<'a> {
         } else {
             (self.width, field(278, u32::MAX)?.min(self.height))
         };
-        let coding = coding(&self.directory)?;
+        let compression = compression(&self.directory)?;
         Ok(Layout {
-            coding,
+            compression,
             low_bit_first,
             inverted,
             chunk,
@@ -234,24 +246,29 @@ impl Layout<'_> {
             Cow::Borrowed(bytes)
         };
         let width = self.chunk.0;
-        let Some(coding) = self.coding else {
-            let size = (width as usize).div_ceil(8).saturating_mul(rows as usize);
-            return bytes
-                .get(..size)
-                .and_then(|bits| Bitmap::from_bits(width, rows, bits.to_vec()))
-                .ok_or(TiffError::Damaged("a strip ends early"));
+        let size = (width as usize).div_ceil(8).saturating_mul(rows as usize);
+        let plain = match self.compression {
+            Compression::None => bytes.get(..size).map(<[u8]>::to_vec),
+            Compression::PackBits => packbits::unpack(&bytes, size),
+            Compression::Fax(coding) => return fax_pixels(&bytes, coding, width, rows),
         };
-        let decoded = decode(&bytes, coding, width, rows);
-        // Writers that promise a few rows too many and end their data properly are common.
-        if decoded.error.is_some() || decoded.rows == 0 {
-            return Err(TiffError::Damaged("a strip does not decode"));
-        }
-        Ok(decoded.bitmap)
+        plain
+            .and_then(|bits| Bitmap::from_bits(width, rows, bits))
+            .ok_or(TiffError::Damaged("a strip ends early"))
     }
 }
 
-/// The coding that Compression, T4Options and T6Options name (TIFF 6.0 sections 10 and 11).
-fn coding(directory: &Directory<'_>) -> Result<Option<Coding>, TiffError> {
+fn fax_pixels(bytes: &[u8], coding: Coding, width: u32, rows: u32) -> Result<Bitmap, TiffError> {
+    let decoded = decode(bytes, coding, width, rows);
+    // Writers that promise a few rows too many and end their data properly are common.
+    if decoded.error.is_some() || decoded.rows == 0 {
+        return Err(TiffError::Damaged("a strip does not decode"));
+    }
+    Ok(decoded.bitmap)
+}
+
+/// What Compression, T4Options and T6Options name (TIFF 6.0 sections 9 to 11).
+fn compression(directory: &Directory<'_>) -> Result<Compression, TiffError> {
     const UNCOMPRESSED_MODE: u32 = 2;
     let options = |tag| {
         let options = directory.number(tag)?.unwrap_or(0);
@@ -260,14 +277,16 @@ fn coding(directory: &Directory<'_>) -> Result<Option<Coding>, TiffError> {
         }
         Ok(options)
     };
-    match directory.number(259)?.unwrap_or(1) {
-        1 => Ok(None),
-        2 => Ok(Some(Coding::Rle)),
-        3 if options(292)? & 1 == 1 => Ok(Some(Coding::G3TwoDimensional)),
-        3 => Ok(Some(Coding::G3OneDimensional)),
-        4 => options(293).map(|_| Some(Coding::G4)),
-        _ => Err(TiffError::Unsupported("this compression")),
-    }
+    let coding = match directory.number(259)?.unwrap_or(1) {
+        1 => return Ok(Compression::None),
+        32773 => return Ok(Compression::PackBits),
+        2 => Coding::Rle,
+        3 if options(292)? & 1 == 1 => Coding::G3TwoDimensional,
+        3 => Coding::G3OneDimensional,
+        4 => options(293).map(|_| Coding::G4)?,
+        _ => return Err(TiffError::Unsupported("this compression")),
+    };
+    Ok(Compression::Fax(coding))
 }
 
 /// Dots per inch, those of a fine fax where the file says nothing sensible.

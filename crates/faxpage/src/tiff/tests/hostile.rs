@@ -147,7 +147,7 @@ proptest! {
         let near = file.len().min(300);
         for (at, value) in changes {
             let at = at as usize;
-            let at = if at % 3 == 0 { at % file.len() } else { file.len() - 1 - at % near };
+            let at = if at.is_multiple_of(3) { at % file.len() } else { file.len() - 1 - at % near };
             file[at] = value;
         }
         if cut % 4 == 0 {
