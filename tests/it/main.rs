@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod architecture;
 mod config_mistakes;
 mod dialog;
 mod mail_door;
