@@ -12,6 +12,7 @@
 mod architecture;
 mod config_mistakes;
 mod dialog;
+mod documentation;
 mod mail_door;
 mod mail_golden;
 mod recording_door;
