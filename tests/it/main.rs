@@ -9,9 +9,11 @@
     reason = "tests"
 )]
 
+mod architecture;
 mod config_mistakes;
 mod demo;
 mod dialog;
+mod documentation;
 mod mail_door;
 mod mail_golden;
 mod recording_door;
