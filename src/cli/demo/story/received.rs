@@ -72,7 +72,7 @@ async fn is_held(stage: &Stage, fax: ReceivedRow) -> Result<(), Failure> {
     let held = held.ok_or_else(|| missing("the reason why the fax is held"))?;
     let says = held.detail.contains("account locked");
     expect(says, "the reason is the lock")?;
-    let waits = mails.len() == 1 && mails.iter().all(|mail| mail.1 == MailState::Waiting);
+    let waits = mails.len() == 1 && mails.iter().all(|mail| mail.state == MailState::Waiting);
     expect(waits, "the forward waits")?;
     let none = stage.mailbox.take("forward", INBOX).is_none();
     expect(none, "nothing is forwarded while locked")
