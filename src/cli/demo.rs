@@ -64,12 +64,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         let shown = match shown {
             Ok(()) if !options.once => tokio::select! {
                 followed = follow(&stage) => followed,
-                () = end.comes() => output::line("\nstopped; the scratch folder is removed"),
+                () = end.comes() => Ok(()),
             },
             shown => shown,
         };
         stage.close().await;
-        shown
+        shown?;
+        output::line("\nThe gateway has stopped; its scratch folder is removed.")
     })
 }
 

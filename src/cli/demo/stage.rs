@@ -300,7 +300,12 @@ impl Stage {
                     folders.push(path);
                     continue;
                 }
-                let bytes = std::fs::read(&path)?;
+                let bytes = match std::fs::read(&path) {
+                    Ok(bytes) => bytes,
+                    // Temporary files come and go while the gateway works.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error.into()),
+                };
                 searched += 1;
                 let has = |what: &[u8]| memchr::memmem::find(&bytes, what).is_some();
                 if has(text.as_bytes()) || has(&utf16) {
