@@ -156,12 +156,7 @@ impl Sheet {
         let columns = [LEFT, 300.0, 360.0, 445.0, RIGHT];
         let rows = ITEMS.len() as f32 + 4.0;
         let bottom = top - rows * ROW;
-        // A grey heading shows how the fax prints shades.
-        self.add(&format!(
-            "0.7 g {LEFT} {} {} {ROW} re f 0 g",
-            top - ROW,
-            RIGHT - LEFT
-        ));
+        self.line(LEFT, top - ROW + 2.0, RIGHT, top - ROW + 2.0, 0.8);
         for (x, name) in columns.iter().zip(["品名", "数量", "単価", "金額"]) {
             self.text(x + 8.0, top - 18.0, 11.0, name);
         }
