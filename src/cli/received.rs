@@ -144,12 +144,8 @@ fn shown(
 ) -> Result<Json, StorageError> {
     let mails = outbox::about(tx, Kind::Forward, row.id)?;
     let strikes = accounts::strikes(tx, &row.account)?;
-    let waiting = mails
-        .iter()
-        .any(|mail| mail.state == MailState::Waiting);
-    let failed = mails
-        .iter()
-        .any(|mail| mail.state == MailState::GivenUp);
+    let waiting = mails.iter().any(|mail| mail.state == MailState::Waiting);
+    let failed = mails.iter().any(|mail| mail.state == MailState::GivenUp);
     let locked_until = strikes
         .locked_until
         .filter(|_| strikes.is_locked(now) && waiting);

@@ -57,7 +57,13 @@ pub async fn resend(
     let (writer, id) = (store.clone(), job.id);
     let written = store.write(move |tx| {
         jobs::insert_batch(tx, &batch, true)?;
-        jobs::insert_jobs(tx, batch.id, &batch.account, std::slice::from_ref(&job), now)?;
+        jobs::insert_jobs(
+            tx,
+            batch.id,
+            &batch.account,
+            std::slice::from_ref(&job),
+            now,
+        )?;
         jobs::activate_lane(tx, &batch.account, Class::Single.number(), Some(max_calls))?;
         let about = Subject::batch(&batch.account, batch.id);
         Log::new(tx, writer.ids(), now).resent(about, of)
