@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod administration;
 mod architecture;
 mod config_mistakes;
 mod dialog;
@@ -23,4 +24,5 @@ mod mail_golden;
 mod received_faxes;
 mod recording_door;
 mod render;
+mod result_mails;
 mod sending;
