@@ -90,8 +90,10 @@ fn c2_the_password_is_found_under_every_name_and_is_on_no_page() {
         let body = format!("{line}\r\n\r\nThe same page.\r\n> password: older8one\r\n");
         gateway.accepts(&Mail::new("tanaka@customer.example", NUMBER, &body).subject("x /hn"));
     }
-    let without = Mail::new("tanaka@customer.example", NUMBER, "\r\nThe same page.\r\n");
-    gateway.refuses(&without);
+    let plain = "\r\nThe same page.\r\n";
+    gateway.accepts(&Mail::new("suzuki@customer.example", NUMBER, plain).subject("x /hn"));
+    let quoted = format!("> password: {RIGHT}\r\n{plain}");
+    gateway.refuses(&Mail::new("tanaka@customer.example", NUMBER, &quoted));
     let jobs = gateway.settled(lines.len() + 1);
     let pages = gateway.pages(&jobs[lines.len()]);
     for job in &jobs {
