@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one file per story.
 #![allow(
+    dead_code,
+    unused_imports,
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,12 +11,20 @@
     reason = "tests"
 )]
 
+mod administration;
 mod architecture;
 mod config_mistakes;
 mod demo;
 mod dialog;
 mod documentation;
+mod documents;
+mod gateway;
+mod locked_lists;
+mod locking;
 mod mail_door;
 mod mail_golden;
+mod received_faxes;
 mod recording_door;
 mod render;
+mod result_mails;
+mod sending;
