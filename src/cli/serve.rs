@@ -17,7 +17,6 @@ use crate::time::SystemClock;
 /// Runs until SIGTERM or SIGINT; SIGHUP reads the accounts again.
 pub(crate) fn run(config: &Path) -> Result<(), Failure> {
     let loaded = load(config)?;
-    forbid_core_dumps();
     tracing::info!(config = loaded.config.effective(), "configuration in force");
     block_on(async {
         let gateway = Gateway::start(Setup {

@@ -35,14 +35,18 @@ impl Reloading {
     pub(super) async fn run(self, files: Vec<PathBuf>, mut stopping: watch::Receiver<bool>) {
         metrics::gauge!("faxgate_accounts_stale").set(0.0);
         self.count();
-        let mut watching = self.watch(files);
+        let mut watched = files;
+        let mut watching = self.watch(watched.clone());
         loop {
             tokio::select! {
                 () = self.asked.notified() => {}
                 _ = stopping.wait_for(|stop| *stop) => return,
             }
-            if let Some(files) = self.reload().await {
-                watching = self.watch(files);
+            // A watcher of the same files goes on: a new one would not see what changed since.
+            if let Some(files) = self.reload().await.filter(|files| *files != watched) {
+                watching = self.watch(files.clone());
+                watched = files;
+                self.asked.notify_one();
             }
             // The watcher lives until the next one has been set up.
             let _ = &watching;
@@ -58,6 +62,7 @@ impl Reloading {
                 tracing::info!(accounts, "accounts are in force");
                 self.accounts
                     .store(Arc::new(Directory::new(&loaded.accounts)));
+                self.count();
                 self.health.well("accounts");
                 metrics::gauge!("faxgate_accounts_stale").set(0.0);
                 Some(loaded.files)
