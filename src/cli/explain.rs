@@ -170,6 +170,8 @@ async fn password(account: &Account, submission: &Submission, now: Timestamp) ->
     }
 }
 
+const NO_SUCH_LIST: &str = "refused: the account has no such list";
+
 async fn verdict(
     account: &Account,
     submission: &Submission,
@@ -178,15 +180,23 @@ async fn verdict(
     now: Timestamp,
 ) -> &'static str {
     let locked = strikes.is_locked(now);
-    let has_list = recipients
-        .iter()
-        .any(|recipient| matches!(recipient, Recipient::List(_)));
+    let is_known = |recipient: &Recipient| match recipient {
+        Recipient::List(name) => account.list(name).is_some(),
+        Recipient::Fax(_) => true,
+    };
+    let is_list = |recipient: &Recipient| match recipient {
+        Recipient::List(_) => true,
+        Recipient::Fax(_) => false,
+    };
+    let has_list = recipients.iter().any(|r| is_list(r) && is_known(r));
     match (locked, account.password_in_body) {
         (true, _) if has_list => "accepted; its lists end with 6002 because the account is locked",
         (true, true) => "refused: the account is locked",
+        (true, false) | (false, false) if !recipients.iter().any(is_known) => NO_SUCH_LIST,
         (true, false) => "accepted: the lock does not stop mails without a password",
         (false, false) => "accepted by its sender address",
         (false, true) => match password(account, submission, now).await {
+            "found, right" if !recipients.iter().any(is_known) => NO_SUCH_LIST,
             "found, right" => "accepted with its password",
             "found, wrong" => "refused, and counted as a wrong password",
             _ => "refused; not counted",

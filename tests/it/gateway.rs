@@ -59,6 +59,15 @@ pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) 
     }
 }
 
+/// The present time: outside of the gateway it is the system's.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "nobody outside can set the clock"
+)]
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// A port below those that the system gives to clients, so that nobody takes it while a process is
 /// started again.
 pub(crate) fn free_port() -> u16 {

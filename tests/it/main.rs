@@ -1,7 +1,5 @@
 //! The integration tests: one binary, one file per story.
 #![allow(
-    dead_code,
-    unused_imports,
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,14 +13,17 @@ mod administration;
 mod architecture;
 mod config_mistakes;
 mod dialog;
+mod documentation;
 mod documents;
 mod gateway;
 mod locked_lists;
 mod locking;
 mod mail_door;
 mod mail_golden;
+mod passwords;
 mod received_faxes;
 mod recording_door;
+mod relays;
 mod render;
 mod result_mails;
 mod sending;

@@ -165,7 +165,7 @@ fn c1_a_relay_that_splits_recipients_adds_only_those_that_are_missing() {
 #[test]
 fn c1_a_fax_is_put_off_and_can_be_cancelled() {
     let gateway = suzuki();
-    let tokyo = jiff::Timestamp::now().in_tz("Asia/Tokyo").unwrap();
+    let tokyo = crate::gateway::now().in_tz("Asia/Tokyo").unwrap();
     let day = tokyo.date().checked_add(jiff::Span::new().days(2)).unwrap();
     gateway.accepts(&Mail::plain(NUMBER).subject(&format!("offer /d {{{day} 09:30}}")));
     let job = &gateway.jobs()[0];
