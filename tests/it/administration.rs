@@ -74,6 +74,46 @@ fn c6_a_bad_file_keeps_the_last_good_one_and_says_so() {
 }
 
 #[test]
+fn c6_a_missing_file_keeps_the_last_good_one_until_there_is_one_again() {
+    let gateway = both();
+    std::fs::remove_file(gateway.path("accounts.toml")).unwrap();
+    wait_for("a gateway that is not ready", || {
+        (gateway.page("/readyz").0 == 503).then_some(())
+    });
+    gateway.accepts(&Mail::plain(NUMBER));
+    gateway.write_accounts(&[Account::suzuki(), Account::new("yamada")]);
+    wait_for("a gateway that is ready again", || {
+        (gateway.page("/readyz").0 == 200).then_some(())
+    });
+    gateway.accepts(&yamada());
+}
+
+#[test]
+fn c6_a_new_file_in_a_folder_of_accounts_and_a_changed_list_are_seen() {
+    let suzuki = Account::suzuki().list_file("shops", "shops.csv");
+    let setup = Setup::new(&[])
+        .set("gateway", "accounts", "\"accounts.d\"")
+        .file("accounts.d/a.toml", suzuki.text().as_bytes())
+        .file("accounts.d/shops.csv", b"03-1111-2222,Shinjuku\n");
+    let gateway = Gateway::start(setup);
+    let new = Account::new("yamada").text();
+    std::fs::write(gateway.path("accounts.d/b.toml"), new).unwrap();
+    wait_for("the new account", || {
+        gateway.mail(&yamada()).starts_with("250").then_some(())
+    });
+    let table = "03-1111-2222,Shinjuku\n03-1111-3333,Meguro\n";
+    std::fs::write(gateway.path("accounts.d/shops.csv"), table).unwrap();
+    wait_for("the new member of the list", || {
+        gateway.accepts(&Mail::plain("shops@list.fax.example"));
+        let jobs = gateway.jobs();
+        let new = jobs
+            .iter()
+            .find(|job| job["destination"] == "0081311113333");
+        new.map(|job| assert_eq!(job["contact"], "Meguro"))
+    });
+}
+
+#[test]
 fn c6_every_mistake_is_reported_at_once_with_its_place() {
     let gateway = both();
     gateway.write_accounts_text(
@@ -324,6 +364,38 @@ fn c7_a_settled_job_is_sent_again() {
         (&first["destination"], &0.into())
     );
     assert!(gateway.pages(again) == gateway.pages(&first));
+}
+
+#[test]
+fn c7_a_refused_list_cannot_be_sent_again() {
+    let gateway = both();
+    gateway.lock("suzuki");
+    gateway.accepts(&Mail::plain("branches@list.fax.example"));
+    let job = gateway.settled(1)[0]["id"].as_str().unwrap().to_owned();
+    gateway.unlock("suzuki");
+    assert_eq!(gateway.command(&["job", "resend", &job]).code, 65);
+}
+
+#[test]
+fn c7_jobs_are_listed_by_account_and_in_pages() {
+    let gateway = both();
+    for n in 0..3 {
+        gateway.accepts(&Mail::plain(&format!("00999-9999-{n}@fax.example")));
+    }
+    gateway.accepts(&Mail::right("00999-9999-9@fax.example"));
+    gateway.settled(4);
+    let ids = |arguments: &[&str]| -> Vec<String> {
+        let rows = gateway.json(&[&["job", "list"], arguments].concat());
+        let rows = rows.as_array().unwrap().clone();
+        rows.iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let own = ids(&["--account", "suzuki"]);
+    assert_eq!(own.len(), 3);
+    assert_eq!(ids(&["--account", "suzuki", "--limit", "2"]), own[..2]);
+    assert_eq!(ids(&["--account", "suzuki", "--before", &own[1]]), own[2..]);
+    assert_eq!(ids(&[]).len(), 4);
 }
 
 #[test]

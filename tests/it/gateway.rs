@@ -88,6 +88,7 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Setup {
     accounts: String,
     sections: BTreeMap<String, BTreeMap<String, String>>,
+    files: Vec<(String, Vec<u8>)>,
     log: Option<String>,
 }
 
@@ -97,6 +98,7 @@ impl Setup {
         Self {
             accounts: text_of(accounts),
             sections: BTreeMap::new(),
+            files: Vec::new(),
             log: None,
         }
         .set("gateway", "name", "\"gw.example\"")
@@ -107,6 +109,12 @@ impl Setup {
     pub(crate) fn set(mut self, section: &str, key: &str, value: &str) -> Self {
         let section = self.sections.entry(section.to_owned()).or_default();
         section.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Writes a file beside the configuration; its folder is made.
+    pub(crate) fn file(mut self, name: &str, bytes: &[u8]) -> Self {
+        self.files.push((name.to_owned(), bytes.to_vec()));
         self
     }
 
@@ -170,6 +178,11 @@ impl Gateway {
             );
         std::fs::write(dir.path().join("faxgate.toml"), setup.text()).unwrap();
         std::fs::write(dir.path().join("accounts.toml"), &setup.accounts).unwrap();
+        for (name, bytes) in &setup.files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
         let mut gateway = Self {
             smtp: SocketAddr::from(([127, 0, 0, 1], smtp)),
             monitor: SocketAddr::from(([127, 0, 0, 1], monitor)),

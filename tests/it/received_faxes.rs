@@ -190,6 +190,27 @@ fn c5_what_was_held_goes_out_exactly_once_across_restarts() {
 }
 
 #[test]
+fn c5_what_was_held_goes_out_after_a_lock_that_expired_while_nothing_served() {
+    let mut gateway = tanaka();
+    gateway.lock("tanaka");
+    gateway.receive();
+    // Another account's mails go out meanwhile: the outbox has been looked at.
+    gateway.accepts(&Mail::plain("0312345678@fax.example"));
+    gateway.sink.wait_for("suzuki@customer.example", 1);
+    gateway.kill();
+    assert!(gateway.sink.mails_to(INBOX).is_empty());
+    // The hour is over.
+    gateway.change_state(
+        "UPDATE strikes SET locked_until = locked_until - 3600000;
+         UPDATE outbox SET next_at = next_at - 3600000;",
+    );
+    assert!(!gateway.is_locked("tanaka"));
+    gateway.serve();
+    gateway.forwarded(1);
+    assert_eq!(gateway.sink.mails_to(INBOX).len(), 1);
+}
+
+#[test]
 fn c5_a_fax_sent_to_a_number_of_our_own_is_received_by_its_account() {
     let gateway = tanaka();
     gateway.accepts(&Mail::plain("+81-3-4567-0001@fax.example"));
