@@ -12,6 +12,7 @@
 mod administration;
 mod architecture;
 mod config_mistakes;
+mod demo;
 mod dialog;
 mod documentation;
 mod documents;
