@@ -98,7 +98,9 @@ impl Gateway {
         let smtp = building.mail_door()?;
         let monitor = building.operators_door(setup.metrics).await?;
         building.work()?;
-        building.background(setup.config_file, setup.loaded.accounts.files);
+        building
+            .background(setup.config_file, setup.loaded.accounts.files)
+            .await;
         Ok(Self {
             smtp,
             monitor,
@@ -272,7 +274,7 @@ impl Building {
         Ok(())
     }
 
-    fn background(&mut self, config_file: PathBuf, files: Vec<PathBuf>) {
+    async fn background(&mut self, config_file: PathBuf, files: Vec<PathBuf>) {
         let parts = &self.parts;
         let reloading = reload::Reloading {
             config_file,
@@ -282,7 +284,7 @@ impl Building {
             asked: Arc::clone(&parts.reload),
         };
         self.tasks
-            .spawn(reloading.run(files, self.stopping.clone()));
+            .spawn(reloading.start(files).await.run(self.stopping.clone()));
         let (store, config) = (parts.store.clone(), Arc::clone(&parts.config));
         let clock = Arc::clone(&parts.clock);
         self.tasks

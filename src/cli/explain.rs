@@ -145,10 +145,6 @@ async fn explain(
         .iter()
         .map(|recipient| destination(&account, recipient, config));
     value["destinations"] = Json::Array(destinations.collect());
-    if authenticate::has_nothing_but_unknown_lists(&account, &recipients) {
-        value["verdict"] = json!("refused");
-        value["why"] = json!("the account has no such list");
-    }
     add_documents(&mut value, config, &submission).await?;
     Ok(value)
 }
@@ -156,6 +152,8 @@ async fn explain(
 fn refused(why: &str) -> Json {
     json!({ "verdict": "refused", "why": why })
 }
+
+const NO_SUCH_LIST: &str = "refused: the account has no such list";
 
 /// What would be decided, and what became of the password.
 fn verdict(
@@ -171,13 +169,16 @@ fn verdict(
         (PasswordFound::One(_), true) => "found",
         (PasswordFound::One(_), false) => "found and removed, not asked for",
     };
+    let no_list = authenticate::has_nothing_but_unknown_lists(account, recipients);
     match authenticate::judge(account, locked, recipients, &submission.password) {
-        Judgement::Check(password) if credential::is_right(account, password) => {
-            ("accepted with its password", "found, right")
-        }
+        Judgement::Check(password) if credential::is_right(account, password) => match no_list {
+            true => (NO_SUCH_LIST, "found, right"),
+            false => ("accepted with its password", "found, right"),
+        },
         Judgement::Check(_) => ("refused, and counted as a wrong password", "found, wrong"),
         Judgement::Refused if locked => ("refused: the account is locked", found),
         Judgement::Refused => ("refused; not counted", found),
+        Judgement::Stands(_) if no_list => (NO_SUCH_LIST, found),
         Judgement::Stands(Standing::LockedUnproved) => (
             "accepted, and all of it ends with 6002 because the account is locked",
             found,
