@@ -1,15 +1,15 @@
 //! The ESMTP door: takes mail, asks what it may take, and answers.
 //!
 //! The parts, from the wire inwards: `listener` (accept, limit), `connection` (time-outs, reads and
-//! writes), `session` (the dialogue), `command` (a line), `data` (the message), `reply` (the answer).
+//! writes), `session` (the dialogue), `command` (a line), `message` (the message), `reply` (the answer).
 //! Whatever depends on accounts, numbers or storage is asked through [`Door`].
 
 mod command;
 mod connection;
-mod data;
 mod fuzz;
 mod limits;
 mod listener;
+mod message;
 mod metric;
 mod reply;
 mod session;

@@ -55,11 +55,10 @@ impl Metrics {
     /// # Errors
     /// A collector is installed already.
     pub fn install() -> Result<Self, String> {
-        let builder = PrometheusBuilder::new();
-        builder
-            .install_recorder()
-            .map(Self)
-            .map_err(|error| error.to_string())
+        let installed = PrometheusBuilder::new().install_recorder();
+        let handle = installed.map_err(|error| error.to_string())?;
+        describe_metrics();
+        Ok(Self(handle))
     }
 }
 

@@ -1,13 +1,15 @@
 //! Durable jobs: an admitted submission is stored whole or not at all, and what is settled is told.
 
 pub mod report;
+mod resend;
 pub mod schedule;
+
+pub use resend::resend;
 
 use crate::admit::Admitted;
 use crate::admit::AdmittedJob;
 use crate::admit::Fate;
 use crate::config::Account;
-use crate::fax::Destination;
 use crate::fax::Document;
 use crate::fax::PageOptions;
 use crate::record::Log;
@@ -282,80 +284,4 @@ fn class_of(job: &AdmittedJob) -> Class {
         true => Class::List,
         false => Class::Single,
     }
-}
-
-/// Sends the documents of a settled job to its destination again, as a batch of its own. `None`: the
-/// documents are no longer kept, or the job names a list that was refused whole.
-///
-/// # Errors
-/// [`StorageError`]; then nothing was stored.
-pub async fn resend(
-    store: &Store,
-    job: &jobs::JobRow,
-    max_calls: usize,
-    now: Timestamp,
-) -> Result<Option<i64>, StorageError> {
-    let old = job.batch;
-    let Some(batch) = store.read(move |tx| jobs::batch(tx, old)).await? else {
-        return Ok(None);
-    };
-    let is_number = Destination::from_canonical(&job.destination).is_some();
-    if batch.expired || !is_number {
-        return Ok(None);
-    }
-    let (id, job_id) = (store.ids().next(now), store.ids().next(now));
-    if batch.documents.is_none() {
-        let blobs = std::sync::Arc::clone(store.blobs());
-        let copy = tokio::task::spawn_blocking(move || {
-            let documents = blobs.get(&jobs::documents_file(old))?;
-            blobs.put(&jobs::documents_file(id), &documents)
-        });
-        copy.await.map_err(|_| StorageError::Stopped)??;
-    }
-    let new_batch = NewBatch {
-        id,
-        account: batch.account.clone(),
-        // Nothing that arrives can be the same mail as a resend.
-        identity: *blake3::hash(&id.to_le_bytes()).as_bytes(),
-        door: "command",
-        proof: "operator",
-        reference: batch.reference,
-        message_id: batch.message_id,
-        reply_to: batch.reply_to,
-        page_options: batch.page_options,
-        documents: batch.documents,
-        stopped: false,
-        created_at: now,
-    };
-    let new_job = NewJob {
-        id: job_id,
-        destination: job.destination.clone(),
-        contact: job.contact.clone(),
-        class: Class::Single,
-        state: State::Ready,
-        status: Status::ACCEPTED,
-        reason: None,
-        next_at: now,
-    };
-    let writer = store.clone();
-    let written = store.write(move |tx| {
-        jobs::insert_batch(tx, &new_batch, true)?;
-        jobs::insert_jobs(
-            tx,
-            id,
-            &new_batch.account,
-            std::slice::from_ref(&new_job),
-            now,
-        )?;
-        jobs::activate_lane(
-            tx,
-            &new_batch.account,
-            Class::Single.number(),
-            Some(max_calls),
-        )?;
-        let about = Subject::batch(&new_batch.account, id);
-        Log::new(tx, writer.ids(), now).resent(about, old)
-    });
-    written.await?;
-    Ok(Some(job_id))
 }

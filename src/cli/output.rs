@@ -5,6 +5,10 @@ use std::io::Write;
 use serde_json::Value as Json;
 
 use crate::cli::Failure;
+use crate::storage::events::EventRow;
+use crate::storage::outbox::MailState;
+use crate::storage::outbox::Standing;
+use crate::time::Timestamp;
 
 /// Prints bytes as they are.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
@@ -109,7 +113,7 @@ fn cell(value: &Json) -> String {
 }
 
 /// An event as commands show it.
-pub(crate) fn event(event: &crate::storage::events::EventRow) -> Json {
+pub(crate) fn event(event: &EventRow) -> Json {
     let detail = serde_json::from_str::<Json>(&event.detail).unwrap_or(Json::Null);
     let mut shown = serde_json::json!({ "at": event.at.rfc3339(), "event": event.kind });
     for (name, value) in detail.as_object().into_iter().flatten() {
@@ -119,24 +123,16 @@ pub(crate) fn event(event: &crate::storage::events::EventRow) -> Json {
 }
 
 /// How a mail of ours stands.
-pub(crate) fn mail(
-    (recipient, state, ended, error): &(
-        String,
-        crate::storage::outbox::MailState,
-        Option<crate::time::Timestamp>,
-        Option<String>,
-    ),
-) -> Json {
-    use crate::storage::outbox::MailState;
-    let state = match state {
+pub(crate) fn mail(mail: &Standing) -> Json {
+    let state = match mail.state {
         MailState::Waiting => "waiting",
         MailState::Sent => "sent",
         MailState::GivenUp => "given up",
     };
     serde_json::json!({
-        "to": recipient,
+        "to": mail.recipient,
         "state": state,
-        "ended": ended.map(crate::time::Timestamp::rfc3339),
-        "error": error,
+        "ended": mail.ended.map(Timestamp::rfc3339),
+        "error": mail.error,
     })
 }

@@ -144,12 +144,8 @@ fn shown(
 ) -> Result<Json, StorageError> {
     let mails = outbox::about(tx, Kind::Forward, row.id)?;
     let strikes = accounts::strikes(tx, &row.account)?;
-    let waiting = mails
-        .iter()
-        .any(|(_, state, ..)| *state == MailState::Waiting);
-    let failed = mails
-        .iter()
-        .any(|(_, state, ..)| *state == MailState::GivenUp);
+    let waiting = mails.iter().any(|mail| mail.state == MailState::Waiting);
+    let failed = mails.iter().any(|mail| mail.state == MailState::GivenUp);
     let locked_until = strikes
         .locked_until
         .filter(|_| strikes.is_locked(now) && waiting);
@@ -159,7 +155,7 @@ fn shown(
             Some(format!("account locked until {}", until.rfc3339())),
         ),
         None if waiting => ("waiting", None),
-        None if failed => ("failed", mails.iter().find_map(|(.., error)| error.clone())),
+        None if failed => ("failed", mails.iter().find_map(|mail| mail.error.clone())),
         None if mails.is_empty() => ("kept", Some("nobody to forward to".to_owned())),
         None => ("forwarded", None),
     };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::ingress::RecipientRefusal;
 use crate::ingress::command::Mistake;
-use crate::ingress::data::Flaw;
+use crate::ingress::message::Flaw;
 use crate::refusal::Malformed;
 use crate::refusal::Refusal;
 

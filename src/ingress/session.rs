@@ -9,7 +9,7 @@ use crate::ingress::Service;
 use crate::ingress::command;
 use crate::ingress::command::Command;
 use crate::ingress::command::Mail;
-use crate::ingress::data::Reader;
+use crate::ingress::message::Reader;
 use crate::ingress::metric;
 use crate::ingress::reply;
 use crate::ingress::reply::Reply;

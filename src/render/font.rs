@@ -12,6 +12,7 @@ use cosmic_text::CacheKey;
 use cosmic_text::CacheKeyFlags;
 use cosmic_text::Command;
 use cosmic_text::Family;
+use cosmic_text::Font;
 use cosmic_text::FontSystem;
 use cosmic_text::LayoutGlyph;
 use cosmic_text::Metrics;
@@ -72,9 +73,8 @@ impl Typesetter {
     pub(super) fn new() -> Self {
         let mut faces = fontdb::Database::new();
         faces.load_font_source(fontdb::Source::Binary(Arc::new(BIZ_UD_GOTHIC)));
-        let face = faces.faces().next().map(|face| face.id);
         let mut fonts = FontSystem::new_with_locale_and_db("ja-JP".to_owned(), faces);
-        let font = face.and_then(|id| fonts.get_font(id, fontdb::Weight::NORMAL));
+        let font = only_font(&mut fonts);
         let geta = font.map_or(0, |font| font.as_swash().charmap().map(GETA));
         Self {
             fonts,
@@ -101,7 +101,27 @@ impl Typesetter {
         })
     }
 
+    /// The character if the font has it, else the mark for those it lacks; `None` if it is not seen.
+    fn known(&mut self, c: char) -> Option<char> {
+        if is_invisible(c) {
+            return None;
+        }
+        // Accents and voicing marks after a character usually make another one that the font has.
+        let combines = matches!(c, '\u{300}'..='\u{36f}' | '\u{3099}' | '\u{309a}');
+        let has = combines || self.has(c);
+        Some(if has { c } else { GETA })
+    }
+
+    fn has(&mut self, c: char) -> bool {
+        let font = only_font(&mut self.fonts);
+        font.is_some_and(|font| font.as_swash().charmap().map(c) != 0)
+    }
+
+    /// Header lines are laid out inside the gateway itself and senders choose their words, so what the
+    /// font lacks (all scripts that run from right to left, too) is replaced before the layout engine
+    /// sees it.
     fn lay_out(&mut self, text: &str, size: Size, width: Option<f32>) -> Vec<Line> {
+        let text: String = text.chars().filter_map(|c| self.known(c)).collect();
         let metrics = Metrics::new(size.dots, size.dots);
         let mut buffer = Buffer::new_empty(metrics);
         buffer.set_wrap(match width {
@@ -110,7 +130,7 @@ impl Typesetter {
         });
         buffer.set_size(width, None);
         let attrs = Attrs::new().family(Family::Name(FAMILY));
-        buffer.set_text(text, &attrs, Shaping::Advanced, None);
+        buffer.set_text(&text, &attrs, Shaping::Advanced, None);
         buffer.shape_until_scroll(&mut self.fonts, false);
         buffer
             .layout_runs()
@@ -185,6 +205,26 @@ impl Typesetter {
     }
 }
 
+/// Controls, joiners, order marks and variation selectors: they have no shape of their own.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+fn only_font(fonts: &mut FontSystem) -> Option<Arc<Font>> {
+    let face = fonts.db_mut().faces().next().map(|face| face.id)?;
+    fonts.get_font(face, fontdb::Weight::NORMAL)
+}
+
 /// Blackens the pixels from `start` up to `end` of a row, as far as they are on the page.
 fn fill(page: &mut Bitmap, row: i64, start: i64, end: i64) {
     let width = i64::from(page.width());
@@ -193,5 +233,52 @@ fn fill(page: &mut Bitmap, row: i64, start: i64, end: i64) {
     for x in start..end {
         // Inside the width by the clamp above.
         page.set(x as u32, row, true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn drawn(text: &str) -> Bitmap {
+        let mut typesetter = Typesetter::new();
+        let size = Size::of_points(10.0, 196);
+        let line = typesetter.line(text, size);
+        let mut strip = Bitmap::new(400, 40);
+        typesetter.draw(&mut strip, &line, size, (4, 30));
+        strip
+    }
+
+    #[test]
+    fn a_name_with_separate_voicing_marks_looks_like_one_with_whole_characters() {
+        assert_eq!(drawn("か\u{3099}は\u{309a}"), drawn("がぱ"));
+    }
+
+    #[test]
+    fn scripts_that_the_font_lacks_become_marks_and_order_marks_vanish() {
+        assert_eq!(drawn("שלום"), drawn("〓〓〓〓"));
+        assert_eq!(drawn("葛\u{e0100}城"), drawn("葛城"));
+        assert_eq!(drawn("\u{202e}abc\u{2066}\u{200f}"), drawn("abc"));
+    }
+
+    #[test]
+    fn half_width_characters_are_half_as_wide() {
+        let mut typesetter = Typesetter::new();
+        let size = Size::of_points(10.0, 196);
+        assert_eq!(size.dots, 28.0);
+        assert_eq!(typesetter.line("ab", size).width, 28.0);
+        assert_eq!(typesetter.line("国", size).width, 28.0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_can_be_a_line_and_a_paragraph(text in "\\PC{0,60}") {
+            let mut typesetter = Typesetter::new();
+            let size = Size::of_points(10.0, 196);
+            typesetter.line(&text, size);
+            prop_assert!(!typesetter.lines(&text, size, 300).is_empty());
+        }
     }
 }

@@ -125,6 +125,25 @@ mod tests {
         assert!(!page.bitmap.get(place.left + 20, top + 20));
     }
 
+    /// The JPEG with a note that it must be turned a quarter to the right (Exif orientation 6).
+    fn lying(jpeg: &[u8]) -> Vec<u8> {
+        let mut note = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0".to_vec();
+        note.extend([0; 4]);
+        let length = u16::try_from(note.len() + 2).unwrap().to_be_bytes();
+        [&jpeg[..2], &[0xff, 0xe1], &length, &note, &jpeg[2..]].concat()
+    }
+
+    #[test]
+    fn a_photograph_taken_with_the_camera_on_its_side_is_put_upright() {
+        // Black on the left; after a quarter to the right, black on top.
+        let image = GrayImage::from_fn(1000, 700, |x, _| Luma([if x < 500 { 0 } else { 255 }]));
+        let jpeg = lying(&encoded(image, ImageFormat::Jpeg));
+        let upright = decode(&jpeg, settings().max_pixels).unwrap();
+        assert_eq!((upright.width(), upright.height()), (700, 1000));
+        let page = &pages(&jpeg, &settings()).unwrap()[0];
+        assert!(page.bitmap.get(800, 300) && !page.bitmap.get(800, 1800));
+    }
+
     #[test]
     fn what_is_transparent_is_white() {
         let clear = GrayAlphaImage::from_pixel(300, 300, LumaA([0, 0]));

@@ -216,7 +216,10 @@ impl Worker {
                 Reply::Refused { document, reason } => return Ok(Err((document, reason))),
                 Reply::Done { pages } => {
                     let tiff = self.receive().await?;
-                    return Ok(Ok(FaxFile { tiff, pages }));
+                    return match is_sound(&tiff, pages, request.max_pages) {
+                        true => Ok(Ok(FaxFile { tiff, pages })),
+                        false => Err(io::ErrorKind::InvalidData.into()),
+                    };
                 }
             }
         }
@@ -258,6 +261,12 @@ impl Worker {
     }
 }
 
+/// Whether a file has as many pages as the worker says. A decoder may have been taken over by what it
+/// read; its confinement holds it, and this keeps what it says from being believed.
+fn is_sound(tiff: &[u8], pages: u32, max_pages: u32) -> bool {
+    (1..=max_pages).contains(&pages) && faxpage::page_count(tiff) == Ok(pages)
+}
+
 /// What a worker that ended without an answer says about the document it was converting.
 ///
 /// Out of memory, out of stack: SIGABRT or SIGSEGV; out of processor time: SIGXCPU. SIGKILL comes from
@@ -276,6 +285,18 @@ fn verdict(status: ExitStatus) -> Result<BadDocument, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_with_other_pages_than_the_worker_says_is_not_believed() {
+        let page = faxpage::Page {
+            bitmap: faxpage::Bitmap::new(1728, 10),
+            x_dpi: 204,
+            y_dpi: 196,
+        };
+        let tiff = faxpage::write_tiff(&[page.clone(), page]);
+        assert!(is_sound(&tiff, 2, 2));
+        assert!(!is_sound(&tiff, 1, 2) && !is_sound(&tiff, 2, 1) && !is_sound(b"II*", 1, 2));
+    }
 
     #[test]
     fn what_a_worker_died_of_says_whose_fault_it_was() {

@@ -277,6 +277,7 @@ mod tests {
     fn characters_the_font_lacks_leave_a_mark() {
         assert_eq!(pages_of("\u{10380}"), pages_of("〓"));
         assert_eq!(pages_of("a\u{7}b\u{1b}c"), pages_of("abc"));
+        assert_eq!(pages_of("葛\u{e0100}城\u{200b}"), pages_of("葛城"));
     }
 
     #[test]

@@ -227,6 +227,8 @@ fn unreadable<E>(_: E) -> BadDocument {
 
 #[cfg(test)]
 mod tests {
+    use ::tiff::encoder::Compression;
+    use ::tiff::encoder::DeflateLevel;
     use ::tiff::encoder::TiffEncoder;
     use ::tiff::encoder::colortype;
     use faxpage::Bitmap;
@@ -251,9 +253,16 @@ mod tests {
         pages(&faxpage::write_tiff(stored), &settings()).unwrap()
     }
 
-    fn encoded(write: impl FnOnce(&mut TiffEncoder<&mut Cursor<Vec<u8>>>)) -> Vec<u8> {
+    type Encoder<'a> = TiffEncoder<&'a mut Cursor<Vec<u8>>>;
+
+    fn encoded(write: impl FnOnce(&mut Encoder<'_>)) -> Vec<u8> {
+        encoded_with(Compression::Uncompressed, write)
+    }
+
+    fn encoded_with(compression: Compression, write: impl FnOnce(&mut Encoder<'_>)) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
-        write(&mut TiffEncoder::new(&mut bytes).unwrap());
+        let encoder = TiffEncoder::new(&mut bytes).unwrap();
+        write(&mut encoder.with_compression(compression));
         bytes.into_inner()
     }
 
@@ -301,6 +310,29 @@ mod tests {
         assert_eq!(pages.len(), 2);
         assert!(pages[0].bitmap.black_pixels() > 3_000_000);
         assert_eq!(pages[1].bitmap.black_pixels(), 0);
+    }
+
+    #[test]
+    fn packed_pictures_are_unpacked() {
+        let pixels: Vec<u8> = (0..300 * 400)
+            .map(|i| if i % 300 < 150 { 0 } else { 255 })
+            .collect();
+        let packed = |compression| {
+            let bytes = encoded_with(compression, |tiff| {
+                tiff.write_image::<colortype::Gray8>(300, 400, &pixels)
+                    .unwrap();
+            });
+            pages(&bytes, &settings()).unwrap().remove(0)
+        };
+        let plain = packed(Compression::Uncompressed);
+        assert!(plain.bitmap.get(100, 500) && !plain.bitmap.get(1600, 500));
+        for compression in [
+            Compression::Lzw,
+            Compression::Deflate(DeflateLevel::Fast),
+            Compression::Packbits,
+        ] {
+            assert_eq!(packed(compression), plain);
+        }
     }
 
     #[test]

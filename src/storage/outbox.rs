@@ -195,7 +195,20 @@ pub fn end_leases(tx: &mut dyn Transaction) -> Result<usize, StorageError> {
     )
 }
 
-/// How the mails about `subject_id` stand: recipient, state, when it ended, the last error.
+/// How one mail stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Who gets it.
+    pub recipient: String,
+    /// Where it is on its way.
+    pub state: MailState,
+    /// When that ended.
+    pub ended: Option<Timestamp>,
+    /// What the next server said last.
+    pub error: Option<String>,
+}
+
+/// How the mails about `subject_id` stand.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -203,15 +216,16 @@ pub fn about(
     tx: &mut dyn Transaction,
     kind: Kind,
     subject_id: i64,
-) -> Result<Vec<(String, MailState, Option<Timestamp>, Option<String>)>, StorageError> {
+) -> Result<Vec<Standing>, StorageError> {
     let rows = tx.query(
         "SELECT recipient, state, ended_at, last_error FROM outbox WHERE kind = ?1 AND subject_id = ?2 ORDER BY id",
         &[kind.as_str().into(), subject_id.into()],
     )?;
-    let stand = |row: &Row| {
-        let ended = row.optional_integer(2).map(Timestamp::from_ms);
-        let state = MailState::from_number(row.integer(1));
-        (row.text(0).to_owned(), state, ended, row.optional_text(3))
+    let stand = |row: &Row| Standing {
+        recipient: row.text(0).to_owned(),
+        state: MailState::from_number(row.integer(1)),
+        ended: row.optional_integer(2).map(Timestamp::from_ms),
+        error: row.optional_text(3),
     };
     Ok(rows.iter().map(stand).collect())
 }

@@ -2,7 +2,6 @@
 
 use zeroize::Zeroizing;
 
-use super::Malformed;
 use super::charset;
 use super::document;
 use super::html;
@@ -11,6 +10,7 @@ use super::mime::Node;
 use super::password::Finder;
 use super::text;
 use crate::fax::Document;
+use crate::refusal::Malformed;
 use crate::secret::Secret;
 
 /// What is kept of a message's body, and the passwords that are not.

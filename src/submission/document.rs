@@ -1,12 +1,12 @@
 //! What kind of document an attachment is: by its content, then by its type, then by its name.
 
-use super::Malformed;
 use super::charset;
 use super::mime::Leaf;
 use super::password::Finder;
 use super::text;
 use crate::fax::Document;
 use crate::fax::DocumentKind;
+use crate::refusal::Malformed;
 
 /// How far into a file `%PDF` may stand (readers accept a kilobyte of anything before it).
 const PDF_MARK_WITHIN: usize = 1_024;

@@ -48,8 +48,8 @@ pub enum BodyChoice {
 
 /// Why a subject does not end in options.
 enum Trouble {
-    /// An ordinary word follows: it is all reference.
-    Reference,
+    /// An ordinary word follows, so many bytes before the end: up to there it is all reference.
+    Reference(usize),
     /// An option nobody knows, or one with a value nobody understands.
     Unknown(String),
 }
@@ -68,11 +68,16 @@ pub(super) fn parse(
 ) -> Result<(String, SubjectOptions), String> {
     let subject = text::one_line(subject, usize::MAX);
     let reference = |text: &str| text::one_line(text, MAX_REFERENCE);
+    let mut reference_until = 0;
     for at in slashes(&subject) {
+        // A run that begins before an ordinary word meets the same word.
+        if at < reference_until {
+            continue;
+        }
         let (before, run) = subject.split_at(at);
         match options(run, zone, now) {
             Ok(options) => return Ok((reference(before), options)),
-            Err(Trouble::Reference) => {}
+            Err(Trouble::Reference(left)) => reference_until = subject.len() - left,
             Err(Trouble::Unknown(option)) => return Err(reference(&option)),
         }
     }
@@ -101,7 +106,7 @@ fn options(run: &str, zone: &Zone, now: Timestamp) -> Result<SubjectOptions, Tro
     let mut unknown = None;
     while !rest.is_empty() {
         if !rest.starts_with('/') {
-            return Err(Trouble::Reference);
+            return Err(Trouble::Reference(rest.len()));
         }
         let (name, after) = word(rest);
         // An unknown one may still turn out to stand among ordinary words.
@@ -329,6 +334,12 @@ mod tests {
         ] {
             assert_eq!(read(subject), Err(option.into()), "{subject}");
         }
+    }
+
+    #[test]
+    fn a_subject_full_of_options_before_a_word_is_read_in_linear_time() {
+        let subject = format!("{} x", " /b".repeat(20_000));
+        assert_eq!(ok(&subject).1, SubjectOptions::default());
     }
 
     #[test]

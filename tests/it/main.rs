@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one file per story.
 #![allow(
+    dead_code,
+    unused_imports,
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,8 +11,11 @@
     reason = "tests"
 )]
 
+mod architecture;
 mod config_mistakes;
 mod dialog;
+mod first_story;
+mod gateway;
 mod mail_door;
 mod mail_golden;
 mod recording_door;

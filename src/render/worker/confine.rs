@@ -148,3 +148,13 @@ fn attempt_escape() -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trial_notices_a_process_that_is_not_confined() {
+        assert!(attempt_escape().is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! A settled job's documents go to its destination once more.
+
+use std::sync::Arc;
+
+use crate::fax::Destination;
+use crate::record::Log;
+use crate::record::Subject;
+use crate::status::Status;
+use crate::storage::StorageError;
+use crate::storage::Store;
+use crate::storage::jobs;
+use crate::storage::jobs::BatchRow;
+use crate::storage::jobs::Class;
+use crate::storage::jobs::JobRow;
+use crate::storage::jobs::NewBatch;
+use crate::storage::jobs::NewJob;
+use crate::storage::jobs::State;
+use crate::time::Timestamp;
+
+/// Sends the documents of a settled job to its destination again, as a batch of its own. `None`: the
+/// documents are no longer kept, or the job names a list that was refused whole.
+///
+/// # Errors
+/// [`StorageError`]; then nothing was stored.
+pub async fn resend(
+    store: &Store,
+    job: &JobRow,
+    max_calls: usize,
+    now: Timestamp,
+) -> Result<Option<i64>, StorageError> {
+    let of = job.batch;
+    let Some(old) = store.read(move |tx| jobs::batch(tx, of)).await? else {
+        return Ok(None);
+    };
+    if old.expired || Destination::from_canonical(&job.destination).is_none() {
+        return Ok(None);
+    }
+    let batch = again(old, store.ids().next(now), now);
+    if batch.documents.is_none() {
+        let (blobs, id) = (Arc::clone(store.blobs()), batch.id);
+        let copy = tokio::task::spawn_blocking(move || {
+            let documents = blobs.get(&jobs::documents_file(of))?;
+            blobs.put(&jobs::documents_file(id), &documents)
+        });
+        copy.await.map_err(|_| StorageError::Stopped)??;
+    }
+    let job = NewJob {
+        id: store.ids().next(now),
+        destination: job.destination.clone(),
+        contact: job.contact.clone(),
+        class: Class::Single,
+        state: State::Ready,
+        status: Status::ACCEPTED,
+        reason: None,
+        next_at: now,
+    };
+    let (writer, id) = (store.clone(), job.id);
+    let written = store.write(move |tx| {
+        jobs::insert_batch(tx, &batch, true)?;
+        jobs::insert_jobs(
+            tx,
+            batch.id,
+            &batch.account,
+            std::slice::from_ref(&job),
+            now,
+        )?;
+        jobs::activate_lane(tx, &batch.account, Class::Single.number(), Some(max_calls))?;
+        let about = Subject::batch(&batch.account, batch.id);
+        Log::new(tx, writer.ids(), now).resent(about, of)
+    });
+    written.await?;
+    Ok(Some(id))
+}
+
+fn again(old: BatchRow, id: i64, now: Timestamp) -> NewBatch {
+    NewBatch {
+        id,
+        account: old.account,
+        // Nothing that arrives can be the same mail as a resend.
+        identity: *blake3::hash(&id.to_le_bytes()).as_bytes(),
+        door: "command",
+        proof: "operator",
+        reference: old.reference,
+        message_id: old.message_id,
+        reply_to: old.reply_to,
+        page_options: old.page_options,
+        documents: old.documents,
+        stopped: false,
+        created_at: now,
+    }
+}
