@@ -9,6 +9,7 @@ mod account;
 mod command;
 mod http;
 mod mail;
+pub(crate) mod paper;
 mod sink;
 mod smtp;
 
@@ -266,6 +267,13 @@ impl Gateway {
         lines
     }
 
+    /// How often changed accounts came into force.
+    pub(crate) fn events_of_reload(&self) -> usize {
+        let lines = self.log_lines();
+        let reloaded = |line: &&Json| line["message"] == "accounts are in force";
+        lines.iter().filter(reloaded).count()
+    }
+
     /// The journal of the loopback line: a call in each line.
     pub(crate) fn calls(&self) -> Vec<Json> {
         let text = std::fs::read_to_string(self.path("calls/calls.jsonl")).unwrap_or_default();
@@ -277,13 +285,16 @@ impl Gateway {
     /// Moves what waits for its time (mails to be tried again, sleeping jobs) to now: the state on disk
     /// is that of a later hour.
     pub(crate) fn let_waiting_end(&self) {
+        self.change_state(
+            "UPDATE outbox SET next_at = 0 WHERE state = 0; UPDATE job SET next_at = 0 WHERE state = 5;",
+        );
+    }
+
+    /// Makes the state on disk that of another time.
+    pub(crate) fn change_state(&self, sql: &str) {
         let database = rusqlite::Connection::open(self.path("var/faxgate.sqlite3")).unwrap();
         database.busy_timeout(DEADLINE).unwrap();
-        database
-            .execute_batch(
-                "UPDATE outbox SET next_at = 0 WHERE state = 0; UPDATE job SET next_at = 0 WHERE state = 5;",
-            )
-            .unwrap();
+        database.execute_batch(sql).unwrap();
     }
 
     /// `faxgate --config FILE`, to be given a subcommand.

@@ -14,9 +14,13 @@
 mod architecture;
 mod config_mistakes;
 mod dialog;
-mod first_story;
+mod documents;
 mod gateway;
+mod locked_lists;
+mod locking;
 mod mail_door;
 mod mail_golden;
+mod received_faxes;
 mod recording_door;
 mod render;
+mod sending;
