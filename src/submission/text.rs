@@ -4,20 +4,37 @@
 /// and form feed. What a control character hides from the eye must not hide a password from the search.
 pub(super) fn cleaned(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\r' => {
+    let mut rest = text;
+    // Runs that stay as they are go over whole: a long text is hardly anything else.
+    while let Some(at) = rest.bytes().position(begins_replaced) {
+        let (run, found) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        clean.push_str(run);
+        let mut chars = found.chars();
+        match chars.next() {
+            Some('\r') => {
                 clean.push('\n');
-                chars.next_if_eq(&'\n');
+                let after = chars.as_str();
+                rest = after.strip_prefix('\n').unwrap_or(after);
+                continue;
             }
-            '\x0b' | '\u{85}' | '\u{2028}' | '\u{2029}' => clean.push('\n'),
-            '\t' | '\n' | '\x0c' => clean.push(c),
-            _ if c.is_control() => {}
-            _ => clean.push(c),
+            Some('\x0b' | '\u{85}' | '\u{2028}' | '\u{2029}') => clean.push('\n'),
+            Some(c) if !c.is_control() => clean.push(c),
+            Some(_) | None => {}
         }
+        rest = chars.as_str();
     }
+    clean.push_str(rest);
     clean
+}
+
+/// Whether a character that is not kept as it is may begin with this byte of UTF-8: ASCII controls but
+/// tab, line feed and form feed; U+0080 to U+009F begin with C2, U+2028 and U+2029 with E2.
+fn begins_replaced(byte: u8) -> bool {
+    match byte {
+        b'\t' | b'\n' | b'\x0c' => false,
+        0..=0x1f | 0x7f | 0xc2 | 0xe2 => true,
+        _ => false,
+    }
 }
 
 /// One line of text for a name or a subject: no control or direction characters, at most `most` characters.
@@ -82,6 +99,10 @@ mod tests {
         assert_eq!(
             cleaned("a\r\nb\rc\u{2028}d\u{85}e\n\0f\x1b\u{1f}g\x0ch"),
             "a\nb\nc\nd\ne\nfg\x0ch"
+        );
+        assert_eq!(
+            cleaned("\r\r\n\n\x0b見“積¢”\u{7f}\u{9f}\t書\r"),
+            "\n\n\n\n見“積¢”\t書\n"
         );
     }
 
