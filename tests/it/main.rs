@@ -16,6 +16,7 @@ mod config_mistakes;
 mod dialog;
 mod documents;
 mod gateway;
+mod kill_nine;
 mod locked_lists;
 mod locking;
 mod mail_door;
