@@ -214,10 +214,15 @@ impl Writing {
     ) -> Result<(), StorageError> {
         let account = self.admitted.account();
         let max_calls = Some(account.max_calls.unwrap_or(self.max_calls));
+        let due = self.not_before <= self.now;
         for class in [Class::Single, Class::List] {
-            let of_class = |job: &&AdmittedJob| class_of(job) == class && job.fate == Fate::Send;
-            if self.admitted.jobs().iter().any(|job| of_class(&job)) {
-                jobs::activate_lane(tx, &account.id, class.number(), max_calls)?;
+            let of_class = |job: &AdmittedJob| class_of(job) == class && job.fate == Fate::Send;
+            if !self.admitted.jobs().iter().any(of_class) {
+                continue;
+            }
+            match due {
+                true => jobs::activate_lane(tx, &account.id, class.number(), max_calls)?,
+                false => jobs::prepare_lane(tx, &account.id, class.number(), max_calls)?,
             }
         }
         let ids = self.store.ids();

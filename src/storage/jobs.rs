@@ -280,6 +280,26 @@ pub fn activate_lane(
     Ok(())
 }
 
+/// Notes how many calls at a time a lane may have whose jobs all wait for their time: [`promote`]
+/// activates it when they are due. Activated before, it would at once be found empty and put to sleep,
+/// two writes for every mail.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn prepare_lane(
+    tx: &mut dyn Transaction,
+    account: &str,
+    class: i64,
+    max_calls: Option<usize>,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "INSERT INTO lane(account, class, vtime, active, max_calls) VALUES(?1, ?2, 0, 0, COALESCE(?3, 1))
+         ON CONFLICT(account, class) DO UPDATE SET max_calls = ?3 WHERE max_calls <> ?3",
+        &[account.into(), class.into(), max_calls.into()],
+    )?;
+    Ok(())
+}
+
 /// The batch `id`.
 ///
 /// # Errors

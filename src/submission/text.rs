@@ -5,36 +5,38 @@
 pub(super) fn cleaned(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    // Runs that stay as they are go over whole: a long text is hardly anything else.
-    while let Some(at) = rest.bytes().position(begins_replaced) {
-        let (run, found) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        clean.push_str(run);
-        let mut chars = found.chars();
-        match chars.next() {
-            Some('\r') => {
-                clean.push('\n');
-                let after = chars.as_str();
-                rest = after.strip_prefix('\n').unwrap_or(after);
-                continue;
-            }
-            Some('\x0b' | '\u{85}' | '\u{2028}' | '\u{2029}') => clean.push('\n'),
-            Some(c) if !c.is_control() => clean.push(c),
-            Some(_) | None => {}
-        }
-        rest = chars.as_str();
+    // Line by line: most lines go over whole, and looking for what may not is cheap.
+    while let Some((line, after)) = rest.split_once('\r') {
+        push_cleaned(line, &mut clean);
+        clean.push('\n');
+        rest = after.strip_prefix('\n').unwrap_or(after);
     }
-    clean.push_str(rest);
+    push_cleaned(rest, &mut clean);
     clean
+}
+
+/// Appends `run`, in which there is no carriage return.
+fn push_cleaned(run: &str, clean: &mut String) {
+    // Without a branch for each byte the compiler looks at many at once.
+    if !run.bytes().fold(false, |any, b| any | may_be_replaced(b)) {
+        clean.push_str(run);
+        return;
+    }
+    for c in run.chars() {
+        match c {
+            '\x0b' | '\u{85}' | '\u{2028}' | '\u{2029}' => clean.push('\n'),
+            '\t' | '\n' | '\x0c' => clean.push(c),
+            _ if c.is_control() => {}
+            _ => clean.push(c),
+        }
+    }
 }
 
 /// Whether a character that is not kept as it is may begin with this byte of UTF-8: ASCII controls but
 /// tab, line feed and form feed; U+0080 to U+009F begin with C2, U+2028 and U+2029 with E2.
-fn begins_replaced(byte: u8) -> bool {
-    match byte {
-        b'\t' | b'\n' | b'\x0c' => false,
-        0..=0x1f | 0x7f | 0xc2 | 0xe2 => true,
-        _ => false,
-    }
+fn may_be_replaced(byte: u8) -> bool {
+    let kept = (byte == b'\t') | (byte == b'\n') | (byte == b'\x0c');
+    ((byte < 0x20) & !kept) | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2)
 }
 
 /// One line of text for a name or a subject: no control or direction characters, at most `most` characters.
