@@ -12,9 +12,11 @@
 )]
 
 mod architecture;
+mod canary;
 mod config_mistakes;
 mod dialog;
 mod documents;
+mod durability;
 mod gateway;
 mod kill_nine;
 mod locked_lists;
