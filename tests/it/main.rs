@@ -18,6 +18,7 @@ mod dialog;
 mod documents;
 mod durability;
 mod gateway;
+mod hostile;
 mod kill_nine;
 mod locked_lists;
 mod locking;
