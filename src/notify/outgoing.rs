@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::account::directory::Directory;
 use crate::config::Config;
 use crate::config::ForwardFormat;
+use crate::config::ResultFormat;
 use crate::fax::FaxFile;
 use crate::fax::StationId;
 use crate::notify;
@@ -25,6 +26,7 @@ use crate::record::Log;
 use crate::record::Subject;
 use crate::render;
 use crate::smtp::Address;
+use crate::status::Status;
 use crate::storage::StorageError;
 use crate::storage::Store;
 use crate::storage::jobs;
@@ -256,11 +258,12 @@ impl Outgoing {
             }
             None => None,
         };
+        let format = settings.map(|settings| settings.format).unwrap_or_default();
         let facts = ResultFacts {
             batch: id.to_string(),
             reference: batch.reference,
-            jobs: jobs.iter().map(job_facts).collect(),
-            format: settings.map(|settings| settings.format).unwrap_or_default(),
+            jobs: jobs.iter().map(|job| job_facts(job, format)).collect(),
+            format,
             zone: self.config.gateway.time_zone.clone(),
             pages,
         };
@@ -295,13 +298,33 @@ fn attachment(file: &FaxFile, name: &str, format: ForwardFormat) -> Result<Attac
     })
 }
 
-fn job_facts(job: &JobRow) -> JobFacts {
+/// The reasons that admission gives, in the reader's language; what a converter says of a file stays as
+/// it is. That the account is locked is what the status says already.
+fn reason(job: &JobRow, format: ResultFormat) -> Option<String> {
+    let reason = job
+        .reason
+        .as_deref()
+        .filter(|_| job.status != Status::STOPPED_BY_LOCK)?;
+    let words = match format {
+        ResultFormat::HtmlEn | ResultFormat::TextEn => reason,
+        ResultFormat::Csv | ResultFormat::HtmlJa | ResultFormat::TextJa | ResultFormat::Xml => {
+            match reason {
+                "destination not allowed" => "この宛先への送信は許可されていません",
+                "no such list" => "この名前のリストはありません",
+                other => other,
+            }
+        }
+    };
+    Some(words.to_owned())
+}
+
+fn job_facts(job: &JobRow, format: ResultFormat) -> JobFacts {
     JobFacts {
         id: job.id.to_string(),
         destination: job.destination.clone(),
         contact: job.contact.clone(),
         status: job.status,
-        reason: job.reason.clone(),
+        reason: reason(job, format),
         pages_sent: job.pages_sent,
         duration: Duration::from_millis(u64::try_from(job.duration_ms).unwrap_or_default()),
         remote_id: StationId::from_far_end(job.remote_id.as_bytes()),

@@ -22,6 +22,7 @@ use crate::time::Clock;
 /// Another process, such as a command, may have changed something: looked for this often.
 const LOOK: Duration = Duration::from_millis(300);
 const SWEEP: Duration = Duration::from_secs(1);
+const MEASURE_EVERY: u32 = 5;
 const RETAIN: Duration = Duration::from_secs(600);
 
 /// Waits for `woken` or `at_most`; `false` when the gateway stops.
@@ -92,8 +93,16 @@ pub(super) async fn sweep(
     mut stopping: watch::Receiver<bool>,
 ) {
     let never = Notify::new();
+    let mut round: u32 = 0;
     loop {
-        match sweep_once(&dispatcher, &work).await {
+        let swept = match round.is_multiple_of(MEASURE_EVERY) {
+            true => sweep_once(&dispatcher, &work)
+                .await
+                .and(measure(&dispatcher).await),
+            false => sweep_once(&dispatcher, &work).await,
+        };
+        round = round.wrapping_add(1);
+        match swept {
             Ok(()) => health.well("storage"),
             Err(error) => {
                 tracing::error!(%error, "sweeping failed");
@@ -117,7 +126,12 @@ async fn sweep_once(dispatcher: &Arc<Dispatcher>, work: &Notify) -> Result<(), S
     if moved {
         work.notify_one();
     }
-    dispatcher.resolve(dialled).await?;
+    dispatcher.resolve(dialled).await
+}
+
+/// Counts what waits. Not at every sweep: a hundred thousand held mails take their time.
+async fn measure(dispatcher: &Dispatcher) -> Result<(), StorageError> {
+    let now = dispatcher.clock.now();
     let measured = dispatcher
         .store
         .read(move |tx| Ok((jobs::counts_by_state(tx)?, outbox::waiting(tx, now)?)));

@@ -34,6 +34,7 @@ impl Reloading {
     /// Watches `files` and whatever later readings name, until the gateway stops.
     pub(super) async fn run(self, files: Vec<PathBuf>, mut stopping: watch::Receiver<bool>) {
         metrics::gauge!("faxgate_accounts_stale").set(0.0);
+        self.count();
         let mut watching = self.watch(files);
         loop {
             tokio::select! {
@@ -78,6 +79,11 @@ impl Reloading {
                 None
             }
         }
+    }
+
+    fn count(&self) {
+        let accounts = u32::try_from(self.accounts.load().len()).unwrap_or(u32::MAX);
+        metrics::gauge!("faxgate_accounts").set(f64::from(accounts));
     }
 
     fn refused(&self, why: String) {

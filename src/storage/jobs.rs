@@ -6,6 +6,8 @@
 mod claim;
 mod history;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use crate::fax::Destination;
 use crate::status::Status;

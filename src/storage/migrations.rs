@@ -15,6 +15,9 @@ const ALL: &[(i64, &str)] = &[(1, include_str!("migrations/0001-main.sql"))];
 /// or a change fails; then nothing was changed.
 pub(crate) fn run(connection: &mut Connection) -> Result<(), StorageError> {
     let failed = |error: rusqlite::Error| StorageError::Database(format!("migration: {error}"));
+    if is_current(connection) {
+        return Ok(());
+    }
     let tx = connection
         .transaction_with_behavior(TransactionBehavior::Exclusive)
         .map_err(failed)?;
@@ -33,7 +36,7 @@ pub(crate) fn run(connection: &mut Connection) -> Result<(), StorageError> {
         )));
     }
     for (number, sql) in ALL {
-        let checksum = blake3::hash(sql.as_bytes()).to_hex().to_string();
+        let checksum = checksum_of(sql);
         if *number > newest {
             tx.execute_batch(sql).map_err(failed)?;
             tx.execute(
@@ -57,6 +60,22 @@ pub(crate) fn run(connection: &mut Connection) -> Result<(), StorageError> {
         }
     }
     tx.commit().map_err(failed)
+}
+
+/// Whether nothing is to be done: a command must not wait for the writer of a busy gateway.
+fn is_current(connection: &Connection) -> bool {
+    let applied = |number: &i64| -> rusqlite::Result<String> {
+        let sql = "SELECT checksum FROM schema_migration
+             WHERE number = ?1 AND number = (SELECT MAX(number) FROM schema_migration)";
+        connection.query_row(sql, [number], |row| row.get(0))
+    };
+    ALL.last().is_some_and(|(number, sql)| {
+        applied(number).is_ok_and(|checksum| checksum == checksum_of(sql))
+    })
+}
+
+fn checksum_of(sql: &str) -> String {
+    blake3::hash(sql.as_bytes()).to_hex().to_string()
 }
 
 #[cfg(test)]

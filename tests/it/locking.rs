@@ -77,23 +77,25 @@ fn c2_a_refusal_comes_at_a_fixed_time_after_the_message() {
 
 #[test]
 fn c2_the_password_is_found_under_every_name_and_is_on_no_page() {
-    let gateway = tanaka();
+    let gateway = Gateway::with(&[Account::tanaka(), Account::suzuki()]);
     let lines = [
         format!("password: {RIGHT}"),
         format!("PASSWORD：　{RIGHT}  "),
         format!("パスワード:{RIGHT}"),
         format!("#passwd={RIGHT}"),
         format!("faxpassword: {RIGHT}"),
-        format!("> password: {RIGHT}"),
     ];
     for line in &lines {
-        let body = format!("{line}\r\n\r\nThe same page.\r\n");
+        // What is quoted is removed too, and is nobody's password.
+        let body = format!("{line}\r\n\r\nThe same page.\r\n> password: older8one\r\n");
         gateway.accepts(&Mail::new("tanaka@customer.example", NUMBER, &body).subject("x /hn"));
     }
-    let without = Mail::new("tanaka@customer.example", NUMBER, "\r\nThe same page.\r\n");
-    gateway.refuses(&without);
-    let jobs = gateway.settled(lines.len());
-    let pages = gateway.pages(&jobs[0]);
+    let plain = "\r\nThe same page.\r\n";
+    gateway.accepts(&Mail::new("suzuki@customer.example", NUMBER, plain).subject("x /hn"));
+    let quoted = format!("> password: {RIGHT}\r\n{plain}");
+    gateway.refuses(&Mail::new("tanaka@customer.example", NUMBER, &quoted));
+    let jobs = gateway.settled(lines.len() + 1);
+    let pages = gateway.pages(&jobs[lines.len()]);
     for job in &jobs {
         assert!(gateway.pages(job) == pages, "a page has more on it: {job}");
     }

@@ -11,10 +11,13 @@
     reason = "tests"
 )]
 
+mod administration;
 mod architecture;
 mod canary;
 mod config_mistakes;
+mod demo;
 mod dialog;
+mod documentation;
 mod documents;
 mod durability;
 mod gateway;
@@ -27,4 +30,5 @@ mod mail_golden;
 mod received_faxes;
 mod recording_door;
 mod render;
+mod result_mails;
 mod sending;

@@ -14,6 +14,13 @@ use crate::time::Timestamp;
 /// Lanes looked at in one claim; a busy destination parks its jobs, so a few are enough.
 const MOST_LOOKS: usize = 64;
 
+/// The lane that goes next. A lease is always positive; saying so leads to the index of active jobs,
+/// without which every job the account ever had would be counted.
+pub(super) const NEXT_LANE: &str = "SELECT account, class FROM lane
+    WHERE active = 1 AND (SELECT COUNT(*) FROM job
+        WHERE job.account = lane.account AND state IN (3, 4) AND lease_until > 0) < max_calls
+    ORDER BY vtime, class LIMIT 1";
+
 /// A job that this process may dial while its lease holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
@@ -41,14 +48,7 @@ pub fn claim(
     lease_until: Timestamp,
 ) -> Result<Option<Claim>, StorageError> {
     for _ in 0..MOST_LOOKS {
-        let Some(lane) = tx.first(
-            "SELECT account, class FROM lane
-             WHERE active = 1 AND (SELECT COUNT(*) FROM job
-                 WHERE job.account = lane.account AND state IN (3, 4)) < max_calls
-             ORDER BY vtime, class LIMIT 1",
-            &[],
-        )?
-        else {
+        let Some(lane) = tx.first(NEXT_LANE, &[])? else {
             return Ok(None);
         };
         let (account, class) = (lane.text(0).to_owned(), lane.integer(1));

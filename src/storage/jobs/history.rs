@@ -88,11 +88,22 @@ pub fn jobs(
     before: Option<i64>,
     limit: usize,
 ) -> Result<Vec<JobRow>, StorageError> {
-    let sql = format!(
-        "SELECT {COLUMNS} WHERE batch.published = 1 AND (?1 IS NULL OR job.account = ?1)
-             AND job.id < COALESCE(?2, 9223372036854775807) ORDER BY job.id DESC LIMIT ?3"
-    );
-    let rows = tx.query(&sql, &[account.into(), before.into(), limit.into()])?;
+    let before = before.unwrap_or(i64::MAX);
+    let rows = match account {
+        Some(account) => {
+            let sql = format!(
+                "SELECT {COLUMNS} WHERE batch.published = 1 AND job.account = ?1 AND job.id < ?2
+                 ORDER BY job.id DESC LIMIT ?3"
+            );
+            tx.query(&sql, &[account.into(), before.into(), limit.into()])?
+        }
+        None => {
+            let sql = format!(
+                "SELECT {COLUMNS} WHERE batch.published = 1 AND job.id < ?1 ORDER BY job.id DESC LIMIT ?2"
+            );
+            tx.query(&sql, &[before.into(), limit.into()])?
+        }
+    };
     rows.iter().map(job_row).collect()
 }
 
@@ -183,8 +194,8 @@ pub fn expire_batches(
     Ok(rows.iter().map(|row| row.integer(0)).collect())
 }
 
-/// Removes up to 500 expired batches from before `before` with their jobs and events, and events and
-/// strike identities as old. Returns how many batches went.
+/// Removes up to 500 expired batches from before `before` with their jobs, and up to 2,000 events and
+/// mails as old. Returns how many rows went; when none did, nothing is left to remove.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -203,12 +214,15 @@ pub fn purge_history(tx: &mut dyn Transaction, before: Timestamp) -> Result<usiz
         tx.execute("DELETE FROM job WHERE batch = ?1", &[batch.into()])?;
         tx.execute("DELETE FROM batch WHERE id = ?1", &[batch.into()])?;
     }
-    tx.execute("DELETE FROM event WHERE at < ?1", &[before.into()])?;
-    tx.execute(
-        "DELETE FROM outbox WHERE created_at < ?1 AND state <> 0",
+    let old_events = tx.execute(
+        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 LIMIT 2000)",
         &[before.into()],
     )?;
-    Ok(rows.len())
+    let old_mails = tx.execute(
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < ?1 AND state <> 0 LIMIT 2000)",
+        &[before.into()],
+    )?;
+    Ok(rows.len() + old_events + old_mails)
 }
 
 fn job_row(row: &Row) -> Result<JobRow, StorageError> {

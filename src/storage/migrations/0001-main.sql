@@ -24,6 +24,7 @@ CREATE TABLE batch(
 CREATE INDEX batch_identity ON batch(identity, created_at);
 CREATE INDEX batch_history ON batch(account, created_at, id);
 CREATE INDEX batch_age ON batch(created_at);
+CREATE INDEX batch_kept ON batch(created_at) WHERE expired = 0;
 CREATE INDEX batch_unpublished ON batch(id) WHERE published = 0;
 
 CREATE TABLE job(
@@ -52,6 +53,7 @@ CREATE UNIQUE INDEX job_once ON job(batch, destination);
 CREATE INDEX job_ready ON job(account, class, id) WHERE state = 1;
 CREATE INDEX job_ready_to ON job(account, class, destination) WHERE state = 1;
 CREATE INDEX job_parked ON job(destination, class, id) WHERE state = 2;
+CREATE INDEX job_open ON job(state) WHERE state < 10;
 CREATE INDEX job_staged ON job(batch) WHERE state = 6;
 CREATE INDEX job_active ON job(account, lease_until) WHERE state IN (3, 4);
 CREATE INDEX job_waiting ON job(next_at) WHERE state IN (0, 5);
@@ -105,6 +107,7 @@ CREATE TABLE outbox(
     last_error TEXT
 );
 CREATE INDEX outbox_due ON outbox(next_at) WHERE state = 0;
+CREATE INDEX outbox_age ON outbox(created_at) WHERE state <> 0;
 CREATE INDEX outbox_account ON outbox(account) WHERE state = 0;
 CREATE INDEX outbox_subject ON outbox(kind, subject_id);
 
@@ -120,6 +123,7 @@ CREATE TABLE received(
 );
 CREATE INDEX received_history ON received(account, id);
 CREATE INDEX received_age ON received(received_at);
+CREATE INDEX received_kept ON received(received_at) WHERE expired = 0;
 
 CREATE TABLE strikes(
     account TEXT PRIMARY KEY,

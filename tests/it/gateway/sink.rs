@@ -53,10 +53,12 @@ impl Delivered {
         parsed.subject().unwrap_or_default().to_owned()
     }
 
-    /// The text for reading, decoded.
+    /// The first text that is not HTML, decoded.
     pub(crate) fn body(&self) -> String {
         let parsed = MessageParser::default().parse(&self.message).unwrap();
-        parsed.body_text(0).unwrap_or_default().into_owned()
+        let mut texts = parsed.parts.iter().filter(|part| !part.is_text_html());
+        let text = texts.find_map(|part| part.text_contents());
+        text.unwrap_or_default().to_owned()
     }
 
     /// The HTML, decoded; empty if there is none.

@@ -1,0 +1,477 @@
+//! What administrators do and see: accounts in files, commands, logs and metrics (rows C6, C7, I3, I9).
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+use crate::gateway::Account;
+use crate::gateway::Gateway;
+use crate::gateway::Mail;
+use crate::gateway::Output;
+use crate::gateway::RIGHT;
+use crate::gateway::hash_of;
+use crate::gateway::paper;
+use crate::gateway::run_with_input;
+use crate::gateway::wait_for;
+
+const NUMBER: &str = "0312345678@fax.example";
+
+fn both() -> Gateway {
+    Gateway::with(&[Account::tanaka(), Account::suzuki()])
+}
+
+fn yamada() -> Mail {
+    Mail::new("yamada@customer.example", NUMBER, "Please see to it.\r\n")
+}
+
+#[test]
+fn c6_a_new_account_works_without_a_restart() {
+    let gateway = both();
+    gateway.refuses(&yamada());
+    gateway.write_accounts(&[Account::suzuki(), Account::new("yamada")]);
+    wait_for("the new account", || {
+        gateway.mail(&yamada()).starts_with("250").then_some(())
+    });
+    gateway.refuses(&Mail::right(NUMBER));
+    gateway.accepts(&Mail::plain(NUMBER));
+}
+
+#[test]
+fn c6_a_hang_up_reloads_the_accounts() {
+    let gateway = both();
+    let before = gateway.events_of_reload();
+    gateway.hang_up();
+    wait_for("the accounts to be read", || {
+        (gateway.events_of_reload() > before).then_some(())
+    });
+    gateway.accepts(&Mail::plain(NUMBER));
+}
+
+#[test]
+fn c6_a_bad_file_keeps_the_last_good_one_and_says_so() {
+    let gateway = both();
+    gateway.write_accounts_text("[[account]]\nid = \"yamada\"\nsendrs = [\"a@b.example\"]\n");
+    let (code, page) = wait_for("a gateway that is not ready", || {
+        let answer = gateway.page("/readyz");
+        (answer.0 == 503).then_some(answer)
+    });
+    assert_eq!(code, 503);
+    assert!(
+        page.contains("accounts") && page.contains("accounts.toml"),
+        "{page}"
+    );
+    assert_eq!(gateway.metric("faxgate_accounts_stale"), Some(1.0));
+    assert!(
+        gateway.log_text().contains("sendrs"),
+        "the log names the mistake"
+    );
+    gateway.accepts(&Mail::plain(NUMBER));
+    gateway.accepts(&Mail::right(NUMBER));
+    gateway.write_accounts(&[Account::suzuki(), Account::new("yamada")]);
+    wait_for("a gateway that is ready again", || {
+        (gateway.page("/readyz").0 == 200).then_some(())
+    });
+    assert_eq!(gateway.metric("faxgate_accounts_stale"), Some(0.0));
+    gateway.accepts(&yamada());
+}
+
+#[test]
+fn c6_every_mistake_is_reported_at_once_with_its_place() {
+    let gateway = both();
+    gateway.write_accounts_text(
+        "[[account]]\nid = \"yamada\"\nsendrs = []\n\n[[account]]\nid = \"mori\"\nsenders = [\"x\"]\n",
+    );
+    let checked = gateway.command(&["check-config"]);
+    assert_eq!(checked.code, 78);
+    for place in ["accounts.toml:3:", "accounts.toml:7:"] {
+        assert!(checked.stderr.contains(place), "{}", checked.stderr);
+    }
+    let listed = gateway.command(&["check-config", "--json"]);
+    assert_eq!(listed.code, 78);
+    let mistakes = listed.json()["mistakes"].as_array().unwrap().clone();
+    assert!(mistakes.len() >= 2, "{mistakes:?}");
+    assert!(mistakes.iter().all(|mistake| mistake["line"].is_u64()));
+    // Commands that need the configuration do not start with a bad one.
+    assert_eq!(gateway.command(&["account", "list"]).code, 78);
+}
+
+#[test]
+fn c7_every_listing_is_json_when_asked_for() {
+    let gateway = both();
+    gateway.accepts(&Mail::right(NUMBER));
+    gateway.settled(1);
+    std::fs::write(gateway.path("fax.tiff"), paper::tiff(1)).unwrap();
+    let file = gateway.path("fax.tiff");
+    gateway.must(&[
+        "received",
+        "inject",
+        "--to",
+        "0345670001",
+        file.to_str().unwrap(),
+    ]);
+    for listing in ["account", "job", "received"] {
+        let rows = gateway.json(&[listing, "list"]);
+        let rows = rows.as_array().unwrap();
+        assert!(!rows.is_empty(), "{listing}");
+        let id = rows[0]["id"].as_str().unwrap();
+        assert!(gateway.json(&[listing, "show", id]).is_object());
+        let table = gateway.must(&[listing, "list"]).stdout;
+        assert!(table.starts_with("ID ") && table.contains(id), "{table}");
+        assert!(gateway.must(&[listing, "show", id]).stdout.contains(id));
+    }
+    assert_eq!(gateway.json(&["check-config"])["ok"], true);
+}
+
+#[test]
+fn c7_the_timeline_of_a_job_tells_everything_that_happened() {
+    let gateway = both();
+    gateway.accepts(&Mail::right(NUMBER));
+    let job = gateway.settled(1)[0]["id"].as_str().unwrap().to_owned();
+    gateway.sink.wait_for("tanaka@customer.example", 1);
+    let shown = wait_for("the mail in the timeline", || {
+        let shown = gateway.json(&["job", "show", &job]);
+        (shown["mails"][0]["state"] == "sent").then_some(shown)
+    });
+    let timeline = shown["timeline"].as_array().unwrap();
+    let events: Vec<_> = timeline
+        .iter()
+        .map(|event| event["event"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "received",
+        "authenticated",
+        "rendered",
+        "dialled",
+        "attempted",
+        "settled",
+        "notified",
+    ];
+    assert_eq!(events, expected);
+    assert_eq!(timeline[1]["how"], "password");
+    // The log has the same events, with the job and the account.
+    for kind in expected {
+        let events = gateway.events(kind);
+        assert_eq!(events.len(), 1, "{kind}");
+        assert_eq!(events[0]["account"], "tanaka");
+    }
+}
+
+#[test]
+fn c7_the_log_is_json_and_shortens_addresses_and_numbers() {
+    let gateway = both();
+    gateway.accepts(&Mail::right(NUMBER));
+    gateway.settled(1);
+    gateway.sink.wait_for("tanaka@customer.example", 1);
+    let text = gateway.log_text();
+    assert_eq!(gateway.log_lines().len(), text.lines().count());
+    for whole in [
+        "tanaka@customer.example",
+        "81312345678",
+        "0312345678",
+        RIGHT,
+    ] {
+        assert!(!text.contains(whole), "{whole}");
+    }
+}
+
+#[test]
+fn c7_operators_are_answered() {
+    let gateway = both();
+    assert_eq!(gateway.page("/livez").0, 200);
+    wait_for("a gateway that is ready", || {
+        (gateway.page("/readyz").0 == 200).then_some(())
+    });
+    gateway.accepts(&Mail::right(NUMBER));
+    gateway.settled(1);
+    let (code, metrics) = gateway.page("/metrics");
+    assert_eq!(code, 200);
+    let mut names = 0;
+    for line in metrics.lines().filter(|line| line.starts_with("# TYPE ")) {
+        let name = line.split(' ').nth(2).unwrap();
+        assert!(
+            metrics.contains(&format!("# HELP {name} ")),
+            "{name} has no help text"
+        );
+        names += 1;
+    }
+    assert!(names >= 5, "{metrics}");
+    assert_eq!(
+        gateway.metric("faxgate_fax_attempts_total{status=\"0\"}"),
+        Some(1.0)
+    );
+}
+
+#[test]
+fn c7_an_account_is_one_object_with_its_lock() {
+    let gateway = both();
+    let shown = gateway.account("tanaka");
+    assert_eq!(
+        (&shown["locked"], &shown["locked_until"]),
+        (&false.into(), &serde_json::Value::Null)
+    );
+    gateway.lock("tanaka");
+    let shown = gateway.account("tanaka");
+    assert_eq!(shown["locked"], true);
+    let until: jiff::Timestamp = shown["locked_until"].as_str().unwrap().parse().unwrap();
+    assert!(until > jiff::Timestamp::now());
+    let unlock = gateway.command(&["account", "unlock", "tanaka"]);
+    assert_eq!(unlock.code, 64, "a reason is needed");
+    gateway.unlock("tanaka");
+    let shown = gateway.account("tanaka");
+    assert_eq!(
+        (&shown["locked"], &shown["locked_until"]),
+        (&false.into(), &serde_json::Value::Null)
+    );
+    let events = shown["events"].as_array().unwrap();
+    assert!(
+        events
+            .iter()
+            .any(|event| event["reason"] == "asked by telephone"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn c7_commands_end_with_the_exit_codes_of_sysexits() {
+    let gateway = both();
+    let code = |arguments: &[&str]| gateway.command(arguments).code;
+    assert_eq!(code(&["no-such-command"]), 64);
+    assert_eq!(code(&["account", "show"]), 64);
+    assert_eq!(code(&["account", "show", "nobody"]), 67);
+    assert_eq!(code(&["account", "lock", "nobody"]), 67);
+    assert_eq!(code(&["job", "show", "1"]), 67);
+    assert_eq!(code(&["job", "cancel", "1"]), 67);
+    assert_eq!(code(&["job", "resend", "1"]), 67);
+    assert_eq!(code(&["received", "show", "1"]), 67);
+    let absent = [
+        "explain",
+        "absent.eml",
+        "--from",
+        "a@b.example",
+        "--to",
+        NUMBER,
+    ];
+    assert_eq!(code(&absent), 66);
+    assert_eq!(code(&["--help"]), 0);
+    assert_eq!(code(&["--version"]), 0);
+}
+
+#[test]
+fn c7_the_configuration_is_named_before_or_after_the_subcommand() {
+    let gateway = both();
+    let file = gateway.path("faxgate.toml");
+    let file = file.to_str().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faxgate"));
+        command.current_dir(gateway.folder()).args(arguments);
+        run_with_input(command, "")
+    };
+    let before = run(&["--config", file, "account", "list", "--json"]);
+    for arguments in [
+        ["account", "--config", file, "list", "--json"],
+        ["account", "list", "--json", "--config", file],
+    ] {
+        assert_eq!(run(&arguments).json(), before.json());
+    }
+    // Without it, `config/faxgate.toml` is looked for.
+    let without = run(&["account", "list"]);
+    assert_eq!(without.code, 78);
+    assert!(
+        without.stderr.contains("config/faxgate.toml"),
+        "{}",
+        without.stderr
+    );
+}
+
+#[test]
+fn c7_completions_and_a_manual_page_are_printed() {
+    let gateway = both();
+    assert!(
+        gateway
+            .must(&["completions", "bash"])
+            .stdout
+            .contains("hash-password")
+    );
+    assert!(gateway.must(&["man"]).stdout.contains(".TH"));
+}
+
+#[test]
+fn c7_a_settled_job_is_sent_again() {
+    let gateway = both();
+    gateway.accepts(&Mail::plain(NUMBER));
+    let first = gateway.settled(1)[0].clone();
+    let printed = gateway.must(&["job", "resend", first["id"].as_str().unwrap()]);
+    let jobs = gateway.settled(2);
+    let again = jobs.iter().find(|job| job["id"] != first["id"]).unwrap();
+    assert_eq!(
+        printed.stdout.trim(),
+        format!("job {}", again["id"].as_str().unwrap())
+    );
+    assert_eq!(
+        (&again["destination"], &again["status"]),
+        (&first["destination"], &0.into())
+    );
+    assert!(gateway.pages(again) == gateway.pages(&first));
+}
+
+#[test]
+fn c7_explain_says_what_would_happen_without_doing_it() {
+    let gateway = both();
+    let explain = |mail: &Mail| {
+        std::fs::write(gateway.path("mail.eml"), mail.message()).unwrap();
+        let mut arguments = vec!["explain", "mail.eml", "--from", &mail.sender, "--to"];
+        arguments.extend(mail.recipients.iter().map(String::as_str));
+        gateway.json(&arguments)
+    };
+    let right = explain(&Mail::right(NUMBER).and_to("shops@list.fax.example"));
+    assert_eq!(right["account"], "tanaka");
+    assert_eq!(right["password"], "found, right");
+    assert_eq!(right["verdict"], "accepted with its password");
+    assert_eq!(right["pages"], 1);
+    assert_eq!(right["destinations"][0]["to"], "0081312345678");
+    assert_eq!(right["destinations"][1]["members"], 2);
+    for _ in 0..3 {
+        let wrong = explain(&Mail::wrong(NUMBER));
+        assert_eq!(wrong["verdict"], "refused, and counted as a wrong password");
+    }
+    assert_eq!(gateway.strikes("tanaka"), 0);
+    let plain = explain(&Mail::plain("0990-123-456@fax.example"));
+    assert_eq!(plain["destinations"][0]["allowed"], false);
+    let unknown = explain(&yamada());
+    assert_eq!(unknown["verdict"], "refused");
+    gateway.lock("tanaka");
+    let locked = explain(&Mail::right("shops@list.fax.example"));
+    assert!(
+        locked["verdict"].as_str().unwrap().contains("6002"),
+        "{locked}"
+    );
+    assert_eq!(gateway.jobs().len(), 0);
+}
+
+fn hash_password(arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faxgate"));
+    command.arg("hash-password").args(arguments);
+    // No configuration is needed.
+    command.current_dir(std::env::temp_dir());
+    run_with_input(command, input)
+}
+
+#[test]
+fn i9_a_password_against_the_policy_is_refused_with_the_reason() {
+    for (password, reason) in [
+        ("kaki8", "at least 7 characters"),
+        ("kaki8kaki8kaki8kk", "at most 16 characters"),
+        ("kakikaki", "at least one digit"),
+        ("12345678", "at least one letter"),
+        ("kaki8kaki?", "! @ # $ %"),
+        ("password1", ""),
+    ] {
+        let output = hash_password(&[], &format!("{password}\n"));
+        assert_eq!(output.code, 65, "{password}");
+        assert!(
+            output.stderr.contains(reason),
+            "{password}: {}",
+            output.stderr
+        );
+        assert!(
+            !output.stderr.contains(password),
+            "the password is repeated"
+        );
+        assert_eq!(output.stdout, "");
+    }
+    let standard = hash_password(&["--profile", "standard"], "kaki8sample\n");
+    assert_eq!(standard.code, 65);
+    assert_eq!(
+        hash_password(&["--profile", "nosuch"], "kaki8sample\n").code,
+        64
+    );
+}
+
+#[test]
+fn i9_a_password_from_a_pipe_is_hashed_and_works() {
+    let output = hash_password(&[], "Ringo!9tree\n");
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let hash = output.stdout.lines().last().unwrap();
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+    let account = Account::tanaka().set("password", &format!("{hash:?}"));
+    let gateway = Gateway::with(&[account]);
+    // Letters are case-sensitive.
+    gateway.refuses(&Mail::password(NUMBER, "ringo!9tree"));
+    gateway.accepts(&Mail::password(NUMBER, "Ringo!9tree"));
+}
+
+/// Every file below `folder`.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found
+}
+
+#[test]
+fn i3_only_hashes_are_kept_and_nothing_shows_a_password() {
+    let gateway = both();
+    gateway.accepts(&Mail::right(NUMBER));
+    gateway.refuses(&Mail::wrong(NUMBER));
+    gateway.settled(1);
+    gateway.sink.wait_for("tanaka@customer.example", 1);
+    for file in files(gateway.folder()) {
+        let bytes = std::fs::read(&file).unwrap();
+        for secret in [RIGHT, "kaki8wrong"] {
+            let kept = memchr::memmem::find(&bytes, secret.as_bytes()).is_some();
+            assert!(!kept, "{} in {}", secret, file.display());
+        }
+    }
+    let accounts = std::fs::read_to_string(gateway.path("accounts.toml")).unwrap();
+    assert!(accounts.contains(&hash_of(RIGHT)));
+    // No command shows even the hash.
+    let shown = gateway
+        .must(&["account", "show", "tanaka", "--json"])
+        .stdout;
+    assert!(!shown.contains("argon2"), "{shown}");
+    let in_clear = Account::tanaka().set("password", "\"kaki8sample\"");
+    gateway.write_accounts(&[in_clear]);
+    assert_eq!(
+        gateway.command(&["check-config"]).code,
+        78,
+        "a password in clear is a mistake"
+    );
+}
+
+#[test]
+fn c1_a_restart_binds_the_same_ports_at_once() {
+    let mut gateway = both();
+    // Connections that are open when it ends linger on its side.
+    let open: Vec<_> = (0..5)
+        .map(|_| crate::gateway::Smtp::hello(gateway.smtp))
+        .collect();
+    gateway.kill();
+    gateway.serve();
+    gateway.accepts(&Mail::plain(NUMBER));
+    drop(open);
+    let open = crate::gateway::Smtp::hello(gateway.smtp);
+    assert_eq!(gateway.terminate(), Some(0));
+    assert!(TcpStream::connect(gateway.smtp).is_err());
+    gateway.serve();
+    gateway.accepts(&Mail::plain(NUMBER));
+    gateway.settled(2);
+    drop(open);
+}
+
+#[test]
+fn c1_one_state_is_served_by_one_process() {
+    let gateway = both();
+    let second = gateway.command(&["serve"]);
+    assert_ne!(second.code, 0);
+    assert!(
+        second.stderr.contains("another faxgate serves"),
+        "{}",
+        second.stderr
+    );
+    gateway.accepts(&Mail::plain(NUMBER));
+}
