@@ -1,5 +1,7 @@
 //! Which parts are the mail's text, which are documents, and where the password is taken from.
 
+use std::borrow::Cow;
+
 use zeroize::Zeroizing;
 
 use super::charset;
@@ -7,6 +9,7 @@ use super::document;
 use super::html;
 use super::mime::Leaf;
 use super::mime::Node;
+use super::password::CELL;
 use super::password::Finder;
 use super::text;
 use crate::fax::Document;
@@ -123,12 +126,13 @@ impl Reader<'_> {
         }
         let label = leaf.charset.as_deref();
         let mut shown = shown(charset::text(&leaf.bytes, label)?, leaf);
+        let mut told = self.finder.occurs_in(&shown);
         // Where the charset is a guess, a password line is what tells a right one from a wrong one.
-        if !self.finder.occurs_in(&shown) {
+        if !told {
             let others = charset::other_readings(&leaf.bytes, label);
             let mut others = others.map(|other| self::shown(other, leaf));
             if let Some(other) = others.find(|other| self.finder.occurs_in(other)) {
-                shown = other;
+                (shown, told) = (other, true);
             }
         }
         // A part without any text, such as Apple Mail puts before an attachment, is no body.
@@ -136,7 +140,11 @@ impl Reader<'_> {
             self.searched = true;
             self.content.passwords = self.finder.search(&shown);
         }
-        let scrubbed = self.finder.scrub(&shown);
+        // Long texts without a password line and without cells are not taken apart a second time.
+        let scrubbed = match told || shown.contains(CELL) {
+            true => Cow::Owned(self.finder.scrub(&shown)),
+            false => Cow::Borrowed(shown.as_str()),
+        };
         let kept = scrubbed.trim_start_matches('\n').trim_end();
         if !is_blank(kept) {
             if !self.content.text.is_empty() {

@@ -128,9 +128,13 @@ fn fitting(bytes: &[u8], declared: Option<&'static Encoding>) -> &'static Encodi
     if let Some(encoding) = wide(bytes, declared.is_some_and(is_wide)) {
         return encoding;
     }
-    let utf8 = std::str::from_utf8(bytes).ok();
+    // Plain ASCII without escape sequences reads the same in every charset that is left.
+    if bytes.is_ascii() && memchr::memchr(0x1b, bytes).is_none() {
+        return UTF_8;
+    }
     // Text that is valid UTF-8 with characters of three bytes or more is nothing else by chance.
-    if utf8.is_some_and(|text| text.chars().any(|c| c.len_utf8() > 2)) {
+    let long = bytes.iter().any(|byte| *byte >= 0xe0);
+    if long && std::str::from_utf8(bytes).is_ok() {
         return UTF_8;
     }
     match declared {

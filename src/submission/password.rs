@@ -3,6 +3,7 @@
 //! Finding is strict, removing is generous: a line counts as the sender's own only if its text begins with
 //! one of the configured prefixes, but it is removed also behind quote marks, bullets and the like.
 
+use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
@@ -74,7 +75,7 @@ impl Finder {
         for line in lines(text) {
             let scrubbed = self.scrub_line(line.text);
             let removed = scrubbed.is_none();
-            kept.push_str(scrubbed.as_deref().unwrap_or_default());
+            kept.push_str(&scrubbed.unwrap_or_default());
             if !removed || line.end == "\x0c" {
                 kept.push_str(line.end);
             }
@@ -83,7 +84,10 @@ impl Finder {
     }
 
     /// What stays of a line: its cells that are no password; `None` if that is nothing.
-    fn scrub_line(&self, line: &str) -> Option<String> {
+    fn scrub_line<'t>(&self, line: &'t str) -> Option<Cow<'t, str>> {
+        if !line.contains(CELL) && self.hidden_rest(line).is_none() {
+            return Some(Cow::Borrowed(line));
+        }
         let mut kept = Vec::new();
         let mut removed = false;
         let mut cells = line.split(CELL);
@@ -101,7 +105,7 @@ impl Finder {
         let nothing = kept
             .iter()
             .all(|cell| cell.trim_matches(is_blank).is_empty());
-        (!removed || !nothing).then(|| kept.join("  "))
+        (!removed || !nothing).then(|| Cow::Owned(kept.join("  ")))
     }
 
     /// What follows a prefix at the beginning of `text`, or behind marks, numbers and a name with a
@@ -142,7 +146,9 @@ impl Finder {
             }
             text.get(end..)
         };
-        self.prefixes.iter().find_map(after)
+        let (first, _) = Folded::new(text).next()?;
+        let likely = |prefix: &&Vec<char>| prefix.first() == Some(&first);
+        self.prefixes.iter().filter(likely).find_map(after)
     }
 }
 
@@ -152,13 +158,13 @@ struct Line<'t> {
     end: &'t str,
 }
 
-fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    text.split_inclusive(['\n', '\x0c']).map(|line| {
-        let bare = line.trim_end_matches(['\n', '\x0c']);
-        Line {
-            text: bare,
-            end: line.get(bare.len()..).unwrap_or_default(),
-        }
+fn lines(mut text: &str) -> impl Iterator<Item = Line<'_>> {
+    std::iter::from_fn(move || {
+        let end = memchr::memchr2(b'\n', b'\x0c', text.as_bytes());
+        let (line, rest) = text.split_at_checked(end.map_or(text.len(), |at| at + 1))?;
+        text = rest;
+        let (text, end) = line.split_at_checked(end.unwrap_or(line.len()))?;
+        (!line.is_empty()).then_some(Line { text, end })
     })
 }
 

@@ -4,20 +4,39 @@
 /// and form feed. What a control character hides from the eye must not hide a password from the search.
 pub(super) fn cleaned(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
+    let mut rest = text;
+    // Line by line: most lines go over whole, and looking for what may not is cheap.
+    while let Some((line, after)) = rest.split_once('\r') {
+        push_cleaned(line, &mut clean);
+        clean.push('\n');
+        rest = after.strip_prefix('\n').unwrap_or(after);
+    }
+    push_cleaned(rest, &mut clean);
+    clean
+}
+
+/// Appends `run`, in which there is no carriage return.
+fn push_cleaned(run: &str, clean: &mut String) {
+    // Without a branch for each byte the compiler looks at many at once.
+    if !run.bytes().fold(false, |any, b| any | may_be_replaced(b)) {
+        clean.push_str(run);
+        return;
+    }
+    for c in run.chars() {
         match c {
-            '\r' => {
-                clean.push('\n');
-                chars.next_if_eq(&'\n');
-            }
             '\x0b' | '\u{85}' | '\u{2028}' | '\u{2029}' => clean.push('\n'),
             '\t' | '\n' | '\x0c' => clean.push(c),
             _ if c.is_control() => {}
             _ => clean.push(c),
         }
     }
-    clean
+}
+
+/// Whether a character that is not kept as it is may begin with this byte of UTF-8: ASCII controls but
+/// tab, line feed and form feed; U+0080 to U+009F begin with C2, U+2028 and U+2029 with E2.
+fn may_be_replaced(byte: u8) -> bool {
+    let kept = (byte == b'\t') | (byte == b'\n') | (byte == b'\x0c');
+    ((byte < 0x20) & !kept) | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2)
 }
 
 /// One line of text for a name or a subject: no control or direction characters, at most `most` characters.
@@ -82,6 +101,10 @@ mod tests {
         assert_eq!(
             cleaned("a\r\nb\rc\u{2028}d\u{85}e\n\0f\x1b\u{1f}g\x0ch"),
             "a\nb\nc\nd\ne\nfg\x0ch"
+        );
+        assert_eq!(
+            cleaned("\r\r\n\n\x0b見“積¢”\u{7f}\u{9f}\t書\r"),
+            "\n\n\n\n見“積¢”\t書\n"
         );
     }
 

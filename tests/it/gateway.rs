@@ -38,6 +38,7 @@ pub(crate) use account::hash_of;
 pub(crate) use command::Output;
 pub(crate) use command::run_with_input;
 pub(crate) use mail::Mail;
+pub(crate) use mail::base64;
 pub(crate) use sink::Delivered;
 pub(crate) use sink::Sink;
 pub(crate) use smtp::Smtp;
@@ -235,6 +236,11 @@ impl Gateway {
     pub(crate) fn terminate(&mut self) -> Option<i32> {
         self.signal(Signal::TERM);
         self.process.take().unwrap().wait().unwrap().code()
+    }
+
+    /// The process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     /// Asks for the accounts to be read again.

@@ -13,12 +13,16 @@
 
 mod administration;
 mod architecture;
+mod canary;
 mod config_mistakes;
 mod demo;
 mod dialog;
 mod documentation;
 mod documents;
+mod durability;
 mod gateway;
+mod hostile;
+mod kill_nine;
 mod locked_lists;
 mod locking;
 mod mail_door;
