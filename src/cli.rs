@@ -209,9 +209,29 @@ fn start_logging(subcommand: &Sub) {
     }
 }
 
-/// Reads all configuration files.
-fn load(config: &Path) -> Result<Loaded, Failure> {
+/// Reads all configuration files for a gateway that starts: no mistake is put up with.
+fn load_strictly(config: &Path) -> Result<Loaded, Failure> {
     crate::config::load(config).map_err(|mistakes| Failure::new(Exit::Config, mistakes))
+}
+
+/// Reads all configuration files for a command beside a gateway, which goes on with the last good
+/// accounts: mistakes of theirs are warnings, and the accounts without one are there.
+fn load(config: &Path) -> Result<Loaded, Failure> {
+    /// As many are shown; `check-config` shows all.
+    const SHOWN: usize = 10;
+    let (loaded, mistakes) = crate::config::load_for_commands(config)
+        .map_err(|mistakes| Failure::new(Exit::Config, mistakes))?;
+    if !mistakes.is_empty() {
+        let told = "the account files have mistakes; accounts with one are left out";
+        output::complain(&format!("warning: {told}"));
+    }
+    for mistake in mistakes.iter().take(SHOWN) {
+        output::complain(&format!("warning: {mistake}"));
+    }
+    if let Some(more) = mistakes.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        output::complain(&format!("warning: {more} more; see faxgate check-config"));
+    }
+    Ok(loaded)
 }
 
 /// Opens the durable state beside a gateway that may be serving it.

@@ -1,7 +1,7 @@
 //! Configuration: text becomes checked values. Nothing else reads files, variables or defaults.
 //!
 //! [`load`] reads `faxgate.toml`, the profiles and the accounts, and answers with everything or with
-//! every [`Mistake`] in them. One file per section; `config/faxgate.toml` documents the keys.
+//! every [`Mistake`] in them; [`load_for_commands`] puts up with mistakes of accounts. One file per section; `config/faxgate.toml` documents the keys.
 
 mod account;
 mod accounts;
@@ -23,6 +23,7 @@ mod render;
 mod result_mail;
 mod retention;
 mod retry;
+mod salvage;
 mod section;
 mod show;
 mod smtp;
@@ -63,6 +64,7 @@ pub use transport::Loopback;
 pub use transport::Transport;
 
 use section::Section;
+use source::NamedBy;
 use source::Source;
 
 /// Everything `faxgate.toml` says, checked, defaults filled in.
@@ -108,8 +110,19 @@ pub struct Loaded {
 /// # Errors
 /// All mistakes in all these files.
 pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
+    let (loaded, mistakes) = load_for_commands(path)?;
+    mistakes.none_or(loaded)
+}
+
+/// Like [`load`], but puts up with mistakes in the profiles, the accounts and their list files, for
+/// commands beside a gateway that goes on with the last good ones: there are the accounts without a
+/// mistake of their own, and beside them all mistakes.
+///
+/// # Errors
+/// All mistakes in all these files, if there is one in the main file.
+pub fn load_for_commands(path: &Path) -> Result<(Loaded, Mistakes), Mistakes> {
     let mut mistakes = Mistakes::default();
-    let Some(source) = Source::read(path, "", &mut mistakes) else {
+    let Some(source) = Source::read(path, &NamedBy::default(), &mut mistakes) else {
         return Err(mistakes);
     };
     let config = match read(&source, &mut mistakes) {
@@ -123,8 +136,13 @@ pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
             guessed
         }
     };
+    let strict = !mistakes.is_empty();
     let accounts = accounts::read(path, &config, &mut mistakes);
-    mistakes.none_or(Loaded { config, accounts })
+    let mistakes = mistakes.in_order();
+    if strict {
+        return Err(mistakes);
+    }
+    Ok((Loaded { config, accounts }, mistakes))
 }
 
 impl Config {
@@ -134,7 +152,7 @@ impl Config {
     /// All mistakes in it.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
-        let config = Source::read(path, "", &mut mistakes)
+        let config = Source::read(path, &NamedBy::default(), &mut mistakes)
             .and_then(|source| read(&source, &mut mistakes))
             .unwrap_or_default();
         mistakes.none_or(config)

@@ -16,13 +16,14 @@ pub struct Address {
 
 impl Address {
     /// The address in `text`, without angle brackets; `None` unless it has a local part and a domain
-    /// and is free of spaces outside quotes, control characters and brackets.
+    /// and is free of control characters and brackets, and outside quotes of spaces and of further `@`
+    /// (RFC 5321 section 4.1.2).
     pub fn parse(text: &str) -> Option<Self> {
         let at = text.rfind('@')?;
         let (local, domain) = (&text[..at], &text[at + 1..]);
         let quoted = local.len() >= 2 && local.starts_with('"') && local.ends_with('"');
         let bad = |c: char| c.is_control() || matches!(c, '<' | '>' | '\u{2028}' | '\u{2029}');
-        let bad_local = |c: char| bad(c) || (!quoted && matches!(c, ' ' | '"' | ',' | ';'));
+        let bad_local = |c: char| bad(c) || (!quoted && matches!(c, ' ' | '"' | ',' | ';' | '@'));
         let bad_domain =
             |c: char| bad(c) || c.is_whitespace() || matches!(c, '@' | '"' | ',' | ';');
         if local.is_empty() || domain.is_empty() || text.len() > 320 {
@@ -142,6 +143,7 @@ mod tests {
             "a..b.@docomo.ne.jp",
             ".abc@ezweb.ne.jp",
             "\"a b\"@Example.COM",
+            "\"a@b\"@example.com",
         ] {
             assert!(Address::parse(text).is_some(), "{text}");
         }
@@ -163,6 +165,8 @@ mod tests {
             "a@b c",
             "<a@b>",
             "a@b,c@d",
+            "a@b@c",
+            "*@a@b",
             "a\u{2028}@b",
         ] {
             assert!(Address::parse(text).is_none(), "{text:?}");

@@ -12,17 +12,21 @@ use crate::cli::output;
 pub(crate) fn run(config: &Path, json: bool) -> Result<(), Failure> {
     match crate::config::load(config) {
         Ok(loaded) => {
-            for warning in &loaded.accounts.warnings {
+            let warnings = &loaded.accounts.warnings;
+            let accounts = loaded.accounts.accounts.accounts.len();
+            if json {
+                let good = json!({ "ok": true, "accounts": accounts, "warnings": warnings });
+                return output::line(&good.to_string());
+            }
+            for warning in warnings {
                 output::complain(&format!("warning: {warning}"));
             }
-            let accounts = loaded.accounts.accounts.accounts.len();
-            match json {
-                true => output::line(&json!({ "ok": true, "accounts": accounts }).to_string()),
-                false => output::line(&format!("{}: good, {accounts} accounts", config.display())),
-            }
+            let accounts = counted(accounts, "account");
+            output::line(&format!("{}: good, {accounts}", config.display()))
         }
         Err(mistakes) => {
-            if json {
+            let count = counted(mistakes.len(), "mistake");
+            let text = if json {
                 let rows = mistakes.iter().map(|mistake| {
                     json!({
                         "file": mistake.file.display().to_string(),
@@ -36,11 +40,17 @@ pub(crate) fn run(config: &Path, json: bool) -> Result<(), Failure> {
                 output::line(
                     &json!({ "ok": false, "mistakes": rows.collect::<Vec<_>>() }).to_string(),
                 )?;
-            }
-            Err(Failure::new(
-                Exit::Config,
-                format!("{} mistakes\n{mistakes}", mistakes.len()),
-            ))
+                count
+            } else {
+                format!("{count}\n{mistakes}")
+            };
+            Err(Failure::new(Exit::Config, text))
         }
     }
+}
+
+/// `1 account`, `2 accounts`.
+fn counted(count: usize, thing: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{end}")
 }

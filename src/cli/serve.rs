@@ -8,7 +8,7 @@ use tokio::signal::unix::signal;
 
 use crate::cli::Failure;
 use crate::cli::block_on;
-use crate::cli::load;
+use crate::cli::load_strictly;
 use crate::monitor::Metrics;
 use crate::serve::Gateway;
 use crate::serve::Setup;
@@ -16,7 +16,7 @@ use crate::time::SystemClock;
 
 /// Runs until SIGTERM or SIGINT; SIGHUP reads the accounts again.
 pub(crate) fn run(config: &Path) -> Result<(), Failure> {
-    let loaded = load(config)?;
+    let loaded = load_strictly(config)?;
     tracing::info!(config = loaded.config.effective(), "configuration in force");
     block_on(async {
         let gateway = Gateway::start(Setup {

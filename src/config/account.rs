@@ -14,8 +14,8 @@ use super::phc;
 use super::profile::Profile;
 use super::queue;
 use super::result_mail::ResultMail;
+use super::section::Entry;
 use super::section::Section;
-use super::source::Place;
 use crate::fax::FaxNumber;
 use crate::fax::StationId;
 use crate::smtp::Address;
@@ -96,8 +96,10 @@ impl Account {
     pub(super) fn read(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Option<Self> {
         let id = section.required("id", "a name of your choice, such as \"tanaka\"", name);
         let login_id = section.or("login_id", id.clone(), name);
+        let before = section.mistakes().len();
         let senders = senders(section, context);
-        let email = email(section, &senders);
+        let all_senders = section.mistakes().len() == before;
+        let email = email(section, &senders, all_senders);
         let profile = profile(section, context);
         let password = section.optional("password", password);
         let password_in_body = section.or("password_in_body", false, forms::boolean);
@@ -168,7 +170,7 @@ fn senders(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<Send
         SenderPattern::Exact(address) => (Kind::Sender, address.key()),
         SenderPattern::Domain(domain) => (Kind::SenderDomain, domain.clone()),
     };
-    claim_each(section, context, "senders", entries, claimed)
+    claim_each(section, context, entries, claimed)
 }
 
 fn numbers(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<FaxNumber> {
@@ -179,33 +181,36 @@ fn numbers(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<FaxN
     };
     let entries = section.entries("numbers", parse).unwrap_or_default();
     let claimed = |number: &FaxNumber| (Kind::Number, number.canonical());
-    claim_each(section, context, "numbers", entries, claimed)
+    claim_each(section, context, entries, claimed)
 }
 
 fn claim_each<T>(
     section: &mut Section<'_, '_>,
     context: &mut Context<'_>,
-    key: &str,
-    entries: Vec<(T, Place)>,
+    entries: Vec<Entry<T>>,
     claimed: impl Fn(&T) -> (Kind, String),
 ) -> Vec<T> {
     let mut values = Vec::with_capacity(entries.len());
-    for (index, (value, place)) in entries.into_iter().enumerate() {
-        let path = format!("{}[{index}]", section.key_path(key));
-        context.claim(section, claimed(&value), (path, place));
-        values.push(value);
+    for entry in entries {
+        context.claim(section, claimed(&entry.value), (entry.key, entry.place));
+        values.push(entry.value);
     }
     values
 }
 
 /// Where notices go. There must be such an address: the lock notice and news of 6002 have no other way.
-fn email(section: &mut Section<'_, '_>, senders: &[SenderPattern]) -> Option<Address> {
+/// It is not asked for while a sender with a mistake, so not `all_senders`, may be meant to be it.
+fn email(
+    section: &mut Section<'_, '_>,
+    senders: &[SenderPattern],
+    all_senders: bool,
+) -> Option<Address> {
     let email = section.optional("email", forms::address);
     let first = senders.iter().find_map(|sender| match sender {
         SenderPattern::Exact(address) => Some(address.clone()),
         SenderPattern::Domain(_) => None,
     });
-    if first.is_none() && !section.has("email") {
+    if all_senders && first.is_none() && !section.has("email") {
         let problem = "this key is missing, and no sender is an exact address";
         section.mistake("email", problem, "one mail address, for notices");
     }

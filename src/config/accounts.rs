@@ -5,17 +5,20 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use toml::de::DeTable;
+
 use super::Config;
 use super::account::Account;
 use super::beside;
 use super::claims::Claims;
 use super::claims::Kind;
-use super::mistake::Mistake;
 use super::mistake::Mistakes;
 use super::profile;
 use super::profile::Profiles;
+use super::salvage;
 use super::section;
 use super::section::Section;
+use super::source::NamedBy;
 use super::source::Place;
 use super::source::Source;
 
@@ -90,10 +93,13 @@ impl Context<'_> {
     }
 }
 
-/// Reads profiles and accounts; mistakes are collected.
+/// Reads profiles and accounts; mistakes are collected, and an account with one is left out.
 pub(super) fn read(config_file: &Path, config: &Config, mistakes: &mut Mistakes) -> LoadedAccounts {
+    // Read again for the places of two keys only: `config` may have been read long ago.
+    let main = Source::read(config_file, &NamedBy::default(), &mut Mistakes::default());
+    let naming = config.gateway.naming(main.as_ref());
     let folder = config.gateway.profiles.as_deref();
-    let (profiles, files) = profile::all(config_file, folder, mistakes);
+    let (profiles, files) = profile::all(config_file, folder, &naming.profiles, mistakes);
     let mut context = Context {
         config,
         profiles,
@@ -103,13 +109,14 @@ pub(super) fn read(config_file: &Path, config: &Config, mistakes: &mut Mistakes)
     };
     let mut loaded = LoadedAccounts::default();
     let path = Accounts::path(config_file, config);
-    let paths = if path.is_dir() {
-        toml_files(&path, "gateway.accounts", mistakes)
+    let (paths, named_by) = if path.is_dir() {
+        let paths = toml_files(&path, &naming.accounts, mistakes);
+        (paths, NamedBy::key("gateway.accounts"))
     } else {
-        vec![path]
+        (vec![path], naming.accounts)
     };
     for path in paths {
-        if let Some(source) = Source::read(&path, "gateway.accounts", mistakes) {
+        if let Some(source) = Source::read(&path, &named_by, mistakes) {
             loaded.warnings.extend(readable_by_all(&source));
             let accounts = read_file(&source, &mut context, mistakes);
             loaded.accounts.accounts.extend(accounts);
@@ -125,11 +132,27 @@ fn read_file(
     context: &mut Context<'_>,
     mistakes: &mut Mistakes,
 ) -> Vec<Arc<Account>> {
-    let Some(tree) = source.tree(mistakes) else {
-        return Vec::new();
-    };
-    let read = section::read_tree(source, &tree, mistakes, |root| {
-        root.tables("account", |section| {
+    if let Some(tree) = source.tree(mistakes) {
+        return read_accounts(source, &tree, context, mistakes);
+    }
+    // Commands need the accounts that the error is not in. What else is wrong is told when it is mended.
+    let sound = Source::new(&source.path, salvage::sound_parts(&source.text));
+    let mut untold = Mistakes::default();
+    match sound.tree(&mut untold) {
+        Some(tree) => read_accounts(&sound, &tree, context, &mut untold),
+        None => Vec::new(),
+    }
+}
+
+/// The accounts in `tree` without a mistake of their own.
+fn read_accounts(
+    source: &Source,
+    tree: &DeTable<'_>,
+    context: &mut Context<'_>,
+    mistakes: &mut Mistakes,
+) -> Vec<Arc<Account>> {
+    let read = section::read_tree(source, tree, mistakes, |root| {
+        root.sound_tables("account", |section| {
             context.begun += 1;
             Account::read(section, context)
         })
@@ -138,16 +161,14 @@ fn read_file(
 }
 
 /// The `*.toml` files of a folder in the order of their names; others, such as lists, are left alone.
-pub(super) fn toml_files(folder: &Path, named_by: &str, mistakes: &mut Mistakes) -> Vec<PathBuf> {
+pub(super) fn toml_files(
+    folder: &Path,
+    named_by: &NamedBy,
+    mistakes: &mut Mistakes,
+) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
-        mistakes.push(Mistake {
-            file: folder.to_owned(),
-            line: 0,
-            column: 0,
-            key: named_by.to_owned(),
-            problem: "this folder cannot be read".into(),
-            accepted: "a folder of TOML files".into(),
-        });
+        let problem = "this folder cannot be read";
+        mistakes.push(named_by.mistake(folder, problem, "a folder of TOML files"));
         return Vec::new();
     };
     let hidden = |path: &Path| {
@@ -178,7 +199,7 @@ pub(super) fn fuzz(source: &Source, config: &Config, mistakes: &mut Mistakes) {
     }
     let mut context = Context {
         config,
-        profiles: profile::all(&source.path, None, mistakes).0,
+        profiles: profile::all(&source.path, None, &NamedBy::default(), mistakes).0,
         files: Vec::new(),
         claims: Claims::default(),
         begun: 0,

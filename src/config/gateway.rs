@@ -9,6 +9,8 @@ use super::forms;
 use super::forms::Bad;
 use super::section::Section;
 use super::show;
+use super::source::NamedBy;
+use super::source::Source;
 use crate::fax::CountryCode;
 use crate::time::Zone;
 
@@ -33,6 +35,14 @@ pub struct Gateway {
     pub accounts: PathBuf,
     /// A folder of further profiles, relative to the configuration file's folder.
     pub profiles: Option<PathBuf>,
+}
+
+/// What names the files of accounts and profiles.
+pub(super) struct Naming {
+    /// `gateway.accounts`
+    pub(super) accounts: NamedBy,
+    /// `gateway.profiles`
+    pub(super) profiles: NamedBy,
 }
 
 /// A language of notices.
@@ -89,6 +99,30 @@ impl Gateway {
         };
         gateway.check_domains(section);
         gateway
+    }
+
+    /// Where `source`, the main file, names the files of accounts and profiles. A name that is not the
+    /// one in force was written since, and is no place to point at.
+    pub(super) fn naming(&self, source: Option<&Source>) -> Naming {
+        let find =
+            |section: &mut Section<'_, '_>, key: &'static str, in_force: Option<&PathBuf>| {
+                let written = section.optional(key, forms::path);
+                match written.as_ref() == in_force {
+                    true => section.naming(key),
+                    false => NamedBy::key(&section.key_path(key)),
+                }
+            };
+        let read = |section: &mut Section<'_, '_>| Naming {
+            accounts: find(section, "accounts", Some(&self.accounts)),
+            profiles: find(section, "profiles", self.profiles.as_ref()),
+        };
+        match source {
+            Some(source) => source.guess(|root| root.table("gateway", read)),
+            None => Naming {
+                accounts: NamedBy::key("gateway.accounts"),
+                profiles: NamedBy::key("gateway.profiles"),
+            },
+        }
     }
 
     /// One domain cannot hold numbers and lists: `1234@…` may be either.

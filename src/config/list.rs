@@ -56,14 +56,16 @@ impl ContactList {
             Ok(name)
         });
         let country = &context.config.gateway.country;
+        let before = section.mistakes().len();
         let inline = section.tables("members", |section| member(section, country));
+        let sound = section.mistakes().len() == before;
         let file = section.optional("file", forms::path);
         let members = match (section.has("members"), file) {
             (true, None) => inline,
             (false, Some(file)) => {
                 let path = beside(section.file(), &file);
-                let key = section.key_path("file");
-                let members = list_file::read(&path, &key, country, section.mistakes());
+                let named_by = section.naming("file");
+                let members = list_file::read(&path, &named_by, country, section.mistakes());
                 context.files.push(path);
                 members
             }
@@ -87,7 +89,8 @@ impl ContactList {
                 };
             }
         };
-        if section.has("members") && !(1..=MAX_MEMBERS).contains(&members.len()) {
+        // Members that are none, or no list, have been reported and are not counted.
+        if sound && section.has("members") && !(1..=MAX_MEMBERS).contains(&members.len()) {
             section.mistake(
                 "members",
                 "too few or too many members",

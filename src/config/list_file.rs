@@ -9,15 +9,15 @@ use super::list::MAX_MEMBERS;
 use super::mistake::Mistake;
 use super::mistake::Mistakes;
 use super::source;
+use super::source::NamedBy;
 use crate::fax::CountryCode;
 
 const ACCEPTED: &str = "number,name in UTF-8 or Shift_JIS, one member a line";
 
-/// The members in the file at `path`, which the key `named_by` names; every bad row is reported with
-/// its line.
+/// The members in the file at `path`; every bad row is reported with its line.
 pub(super) fn read(
     path: &Path,
-    named_by: &str,
+    named_by: &NamedBy,
     country: &CountryCode,
     mistakes: &mut Mistakes,
 ) -> Vec<Contact> {

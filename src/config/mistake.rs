@@ -64,10 +64,16 @@ impl Mistakes {
     }
 
     /// `value` if nothing is wrong, else the mistakes in order.
-    pub(super) fn none_or<T>(mut self, value: T) -> Result<T, Self> {
+    pub(super) fn none_or<T>(self, value: T) -> Result<T, Self> {
         if self.is_empty() {
-            return Ok(value);
+            Ok(value)
+        } else {
+            Err(self.in_order())
         }
+    }
+
+    /// The mistakes file by file as they were read, each file from top to bottom.
+    pub(super) fn in_order(mut self) -> Self {
         let mut files: Vec<PathBuf> = Vec::new();
         for mistake in &self.0 {
             if !files.contains(&mistake.file) {
@@ -77,7 +83,7 @@ impl Mistakes {
         let rank = |mistake: &Mistake| files.iter().position(|file| *file == mistake.file);
         self.0
             .sort_by_key(|mistake| (rank(mistake), mistake.line, mistake.column));
-        Err(self)
+        self
     }
 }
 

@@ -16,6 +16,7 @@ use super::lock;
 use super::mistake::Mistakes;
 use super::section;
 use super::section::Section;
+use super::source::NamedBy;
 use super::source::Source;
 use crate::lock::LockRule;
 
@@ -142,20 +143,21 @@ fn common_passwords() -> impl Iterator<Item = &'static str> {
     lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// The built-in profiles and those in the folder that `config_file` names; one of the same name
-/// replaces a built-in one.
+/// The built-in profiles and those in the folder that `config_file` names under `named_by`; one of the
+/// same name replaces a built-in one.
 pub(super) fn all(
     config_file: &Path,
     folder: Option<&Path>,
+    named_by: &NamedBy,
     mistakes: &mut Mistakes,
 ) -> (Profiles, Vec<PathBuf>) {
     let mut profiles = built_in(mistakes);
     let files = match folder {
-        Some(folder) => toml_files(&beside(config_file, folder), "gateway.profiles", mistakes),
+        Some(folder) => toml_files(&beside(config_file, folder), named_by, mistakes),
         None => Vec::new(),
     };
     for path in &files {
-        let Some(source) = Source::read(path, "gateway.profiles", mistakes) else {
+        let Some(source) = Source::read(path, &NamedBy::key("gateway.profiles"), mistakes) else {
             continue;
         };
         let stem = path.file_stem().unwrap_or_default();

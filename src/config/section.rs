@@ -10,6 +10,7 @@ use toml::de::DeValue;
 use super::forms::Bad;
 use super::mistake::Mistake;
 use super::mistake::Mistakes;
+use super::source::NamedBy;
 use super::source::Place;
 use super::source::Source;
 
@@ -21,6 +22,16 @@ pub(super) struct Section<'a, 't> {
     path: String,
     asked: Vec<&'static str>,
     mistakes: &'a mut Mistakes,
+}
+
+/// An entry of a list that has its form.
+pub(super) struct Entry<T> {
+    /// Its value.
+    pub(super) value: T,
+    /// Its name in the file, such as `account[2].senders[0]`.
+    pub(super) key: String,
+    /// Where it is.
+    pub(super) place: Place,
 }
 
 /// Reads the whole tree of `source` with `read`, then reports the keys that it did not ask for.
@@ -85,12 +96,12 @@ impl<'t> Section<'_, 't> {
         T::default()
     }
 
-    /// The entries of the list at `key` with their places; `None` if there is no such list.
+    /// The entries of the list at `key`; `None` if there is no such list.
     pub(super) fn entries<T>(
         &mut self,
         key: &'static str,
         mut form: impl FnMut(&DeValue<'_>) -> Result<T, Bad>,
-    ) -> Option<Vec<(T, Place)>> {
+    ) -> Option<Vec<Entry<T>>> {
         let value = self.find(key)?;
         let DeValue::Array(array) = value.get_ref() else {
             let found = kind_of(value.get_ref());
@@ -100,12 +111,13 @@ impl<'t> Section<'_, 't> {
         };
         let mut entries = Vec::with_capacity(array.len());
         for (index, entry) in array.iter().enumerate() {
+            let key = format!("{}[{index}]", self.key_path(key));
             match form(entry.get_ref()) {
-                Ok(value) => entries.push((value, self.source.start(&entry.span()))),
-                Err(bad) => {
-                    let path = format!("{}[{index}]", self.key_path(key));
-                    self.push(path, &entry.span(), bad);
+                Ok(value) => {
+                    let place = self.source.start(&entry.span());
+                    entries.push(Entry { value, key, place });
                 }
+                Err(bad) => self.push(key, &entry.span(), bad),
             }
         }
         Some(entries)
@@ -119,7 +131,7 @@ impl<'t> Section<'_, 't> {
         form: impl FnMut(&DeValue<'_>) -> Result<T, Bad>,
     ) -> Vec<T> {
         match self.entries(key, form) {
-            Some(entries) => entries.into_iter().map(|(entry, _)| entry).collect(),
+            Some(entries) => entries.into_iter().map(|entry| entry.value).collect(),
             None => default,
         }
     }
@@ -157,8 +169,30 @@ impl<'t> Section<'_, 't> {
     pub(super) fn tables<T>(
         &mut self,
         key: &'static str,
-        mut read: impl FnMut(&mut Section<'_, 't>) -> T,
+        read: impl FnMut(&mut Section<'_, 't>) -> T,
     ) -> Vec<T> {
+        let tables = self.each_table(key, read).into_iter();
+        tables.map(|(value, _)| value).collect()
+    }
+
+    /// Like [`Section::tables`], but only of the tables in which there was no mistake.
+    pub(super) fn sound_tables<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnMut(&mut Section<'_, 't>) -> T,
+    ) -> Vec<T> {
+        let tables = self.each_table(key, read).into_iter();
+        tables
+            .filter_map(|(value, sound)| sound.then_some(value))
+            .collect()
+    }
+
+    /// What `read` makes of each table, and whether it met no mistake.
+    fn each_table<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Section<'_, 't>) -> T,
+    ) -> Vec<(T, bool)> {
         let Some(value) = self.find(key) else {
             return Vec::new();
         };
@@ -176,7 +210,9 @@ impl<'t> Section<'_, 't> {
         for (index, entry) in array.iter().enumerate() {
             let path = format!("{path}[{index}]");
             if let Some(table) = self.as_table(path.clone(), entry) {
-                read_all.push(self.descend(path, Some(table), entry.span(), &mut read));
+                let before = self.mistakes.len();
+                let value = self.descend(path, Some(table), entry.span(), &mut read);
+                read_all.push((value, self.mistakes.len() == before));
             }
         }
         read_all
@@ -218,6 +254,15 @@ impl<'t> Section<'_, 't> {
             .peek(key)
             .map_or(self.span.clone(), |value| value.span());
         self.source.start(&span)
+    }
+
+    /// The key `key` as what names a file.
+    pub(super) fn naming(&self, key: &str) -> NamedBy {
+        if self.has(key) {
+            NamedBy::written(self.key_path(key), self.file(), self.place(key))
+        } else {
+            NamedBy::key(&self.key_path(key))
+        }
     }
 
     /// The full name of `key`, such as `smtp.listen`.

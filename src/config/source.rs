@@ -23,13 +23,59 @@ pub(super) struct Source {
     lines: Vec<usize>,
 }
 
-/// A place in a file.
+/// A place in a file. The default is the file as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     /// Line, from 1.
     pub(super) line: usize,
     /// Column in characters, from 1.
     pub(super) column: usize,
+}
+
+/// What names a file. The default is the command line, which names the main file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NamedBy {
+    /// The key; empty if it is none.
+    key: String,
+    /// The file in which the key is written, and where; `None` if the key is left at its default.
+    written: Option<(PathBuf, Place)>,
+}
+
+impl NamedBy {
+    /// A key that is left at its default, or that names more than this file.
+    pub(super) fn key(key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            written: None,
+        }
+    }
+
+    /// A key with its value at `place` in `file`.
+    pub(super) fn written(key: String, file: &Path, place: Place) -> Self {
+        Self {
+            key,
+            written: Some((file.to_owned(), place)),
+        }
+    }
+
+    /// That `path` cannot be used: told where it is named, or else as a mistake of that file.
+    pub(super) fn mistake(&self, path: &Path, problem: &str, accepted: &str) -> Mistake {
+        let (file, place, problem) = match &self.written {
+            Some((file, place)) => {
+                let problem = format!("{problem} ({})", path.display());
+                (file.as_path(), *place, problem)
+            }
+            None => (path, Place::default(), problem.to_owned()),
+        };
+        Mistake {
+            file: file.to_owned(),
+            line: place.line,
+            column: place.column,
+            key: self.key.clone(),
+            problem,
+            accepted: accepted.to_owned(),
+        }
+    }
 }
 
 impl Source {
@@ -44,9 +90,8 @@ impl Source {
         }
     }
 
-    /// The file at `path`, which the key `named_by` names (empty for the main file); what hinders is
-    /// added to `mistakes`.
-    pub(super) fn read(path: &Path, named_by: &str, mistakes: &mut Mistakes) -> Option<Self> {
+    /// The file at `path`; what hinders is added to `mistakes`.
+    pub(super) fn read(path: &Path, named_by: &NamedBy, mistakes: &mut Mistakes) -> Option<Self> {
         let bytes = read_bytes(path, named_by, "a TOML file in UTF-8", mistakes)?;
         Self::from_bytes(path, &bytes, mistakes)
     }
@@ -120,10 +165,10 @@ impl Source {
     }
 }
 
-/// The content of the file at `path`, which the key `named_by` names.
+/// The content of the file at `path`; what hinders is added to `mistakes`.
 pub(super) fn read_bytes(
     path: &Path,
-    named_by: &str,
+    named_by: &NamedBy,
     accepted: &str,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<u8>> {
@@ -140,14 +185,7 @@ pub(super) fn read_bytes(
         Ok(_) => "this file is larger than 256 MiB".to_owned(),
         Err(error) => why_unreadable(&error),
     };
-    mistakes.push(Mistake {
-        file: path.to_owned(),
-        line: 0,
-        column: 0,
-        key: named_by.to_owned(),
-        problem,
-        accepted: accepted.to_owned(),
-    });
+    mistakes.push(named_by.mistake(path, &problem, accepted));
     None
 }
 

@@ -129,8 +129,88 @@ fn c6_every_mistake_is_reported_at_once_with_its_place() {
     let mistakes = listed.json()["mistakes"].as_array().unwrap().clone();
     assert!(mistakes.len() >= 2, "{mistakes:?}");
     assert!(mistakes.iter().all(|mistake| mistake["line"].is_u64()));
-    // Commands that need the configuration do not start with a bad one.
-    assert_eq!(gateway.command(&["account", "list"]).code, 78);
+    assert_eq!(
+        listed.stderr.lines().count(),
+        1,
+        "the mistakes are told once: {}",
+        listed.stderr
+    );
+    // A gateway does not start with a bad configuration.
+    let served = gateway.command(&["serve"]);
+    assert_eq!(served.code, 78, "{}", served.stderr);
+    assert!(served.stderr.contains("sendrs"), "{}", served.stderr);
+}
+
+/// What an editor leaves behind: a mistyped key; text that is no TOML; half an account.
+const BROKEN: [&str; 3] = [
+    "\n[[account]]\nid = \"yamada\"\nsendrs = [\"yamada@customer.example\"]\n",
+    "\n[[account]]\nid = \"yamada\"\nsenders = [\"yamada@customer.example\n",
+    "\n[[account]]\nid = \n",
+];
+
+#[test]
+fn c7_commands_work_for_intact_accounts_beside_a_broken_one() {
+    let gateway = both();
+    gateway.accepts(&Mail::plain(NUMBER));
+    gateway.settled(1);
+    let file = gateway.path("fax.tiff");
+    std::fs::write(&file, paper::tiff(1)).unwrap();
+    let file = file.to_str().unwrap();
+    let good = std::fs::read_to_string(gateway.path("accounts.toml")).unwrap();
+    for broken in BROKEN {
+        gateway.write_accounts_text(&format!("{good}{broken}"));
+        assert_eq!(gateway.command(&["check-config"]).code, 78, "{broken}");
+        assert_eq!(gateway.jobs().len(), 1);
+        let listed = gateway.must(&["account", "list", "--json"]);
+        let ids = listed.json();
+        let ids: Vec<&str> = ids
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(ids, ["tanaka", "suzuki"], "{broken}");
+        let warning = "warning: the account files have mistakes; ";
+        assert!(listed.stderr.contains(warning), "{}", listed.stderr);
+        assert!(
+            listed.stderr.contains("accounts.toml:"),
+            "{}",
+            listed.stderr
+        );
+        gateway.lock("suzuki");
+        assert!(gateway.is_locked("suzuki"), "{broken}");
+        gateway.unlock("suzuki");
+        assert!(!gateway.is_locked("suzuki"), "{broken}");
+        gateway.must(&["received", "inject", "--to", "0345670001", file]);
+        // A command fails as it always did, not because of the mistakes.
+        let unknown = gateway.command(&["account", "lock", "yamada"]);
+        assert_eq!(unknown.code, 67, "{}", unknown.stderr);
+    }
+    let received = gateway.json(&["received", "list"]);
+    assert_eq!(received.as_array().unwrap().len(), BROKEN.len());
+}
+
+#[test]
+fn c7_commands_work_without_an_accounts_file_but_not_without_the_main_one() {
+    let gateway = both();
+    gateway.accepts(&Mail::plain(NUMBER));
+    gateway.settled(1);
+    std::fs::remove_file(gateway.path("accounts.toml")).unwrap();
+    assert_eq!(gateway.jobs().len(), 1);
+    assert_eq!(gateway.command(&["account", "lock", "suzuki"]).code, 67);
+    std::fs::write(gateway.path("faxgate.toml"), "[gateway]\nnam = 1\n").unwrap();
+    assert_eq!(gateway.command(&["job", "list"]).code, 78);
+}
+
+#[test]
+fn c7_one_thing_is_counted_in_the_singular() {
+    let gateway = Gateway::with(&[Account::suzuki()]);
+    let good = gateway.must(&["check-config"]).stdout;
+    assert!(good.ends_with(": good, 1 account\n"), "{good}");
+    gateway.write_accounts_text("[[account]]\nid = \"a\"\nsenders = [\"a@b@c\"]\n");
+    let bad = gateway.command(&["check-config"]).stderr;
+    assert!(bad.starts_with("faxgate: 1 mistake\n"), "{bad}");
+    assert_eq!(bad.lines().count(), 2, "{bad}");
 }
 
 #[test]

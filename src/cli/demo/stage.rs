@@ -18,7 +18,7 @@ use super::shelf::Shelf;
 use super::timeline::Timeline;
 use crate::cli::Exit;
 use crate::cli::Failure;
-use crate::cli::load;
+use crate::cli::load_strictly;
 use crate::config::Loaded;
 use crate::fax::FaxFile;
 use crate::lock::LockRule;
@@ -83,7 +83,7 @@ impl Stage {
         let (stop, stopping) = watch::channel(false);
         let (smarthost, serving) = mailbox::serve(&mailbox, stopping)?;
         scratch.write_configuration(smarthost)?;
-        let loaded = load(&scratch.config_file())?;
+        let loaded = load_strictly(&scratch.config_file())?;
         let gateway = Gateway::start(Setup {
             config_file: scratch.config_file(),
             loaded: loaded.clone(),
