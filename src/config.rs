@@ -136,10 +136,10 @@ pub fn load_for_commands(path: &Path) -> Result<(Loaded, Mistakes), Mistakes> {
             guessed
         }
     };
-    let strict = !mistakes.is_empty();
+    let main_is_wrong = !mistakes.is_empty();
     let accounts = accounts::read(path, &config, &mut mistakes);
     let mistakes = mistakes.in_order();
-    if strict {
+    if main_is_wrong {
         return Err(mistakes);
     }
     Ok((Loaded { config, accounts }, mistakes))

@@ -279,6 +279,58 @@ fn a_folder_of_accounts_lists_and_profiles_is_read() {
 }
 
 #[test]
+fn commands_get_the_accounts_without_a_mistake_of_their_own_and_all_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let main = folder.path().join("faxgate.toml");
+    let intact = |id: &str| format!("[[account]]\nid = \"{id}\"\nemail = \"{id}@x.example\"\n");
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+    let with_list = "[[account.list]]\nname = \"shops\"\nfile = \"shops.csv\"\n";
+    for (broken, place) in [
+        (
+            "[[account]]\nid = \"b\"\nemail = \"b@x.example\"\ncolour = 1\n",
+            "accounts.toml:7:1:",
+        ),
+        (
+            "[[account]]\nid = \"a\"\nemail = \"b@x.example\"\n",
+            "accounts.toml:5:6:",
+        ),
+        (
+            "[[account]]\nid = \"b\nemail = \"b@x.example\"\n",
+            "accounts.toml:5:",
+        ),
+        (&(intact("b") + with_list), "shops.csv:1:1:"),
+    ] {
+        write("faxgate.toml", String::new());
+        write("shops.csv", "0\n".to_owned());
+        write("accounts.toml", intact("a") + broken + &intact("c"));
+        let (loaded, mistakes) = load_for_commands(&main).unwrap();
+        let accounts = loaded.accounts.accounts.accounts.iter();
+        let ids: Vec<&str> = accounts.map(|account| account.id.as_str()).collect();
+        assert_eq!(ids, ["a", "c"], "{broken}");
+        assert_eq!(mistakes.len(), 1, "{mistakes}");
+        assert!(mistakes.to_string().contains(place), "{mistakes}");
+        assert_eq!(load(&main).unwrap_err(), mistakes);
+        write("faxgate.toml", "[gateway]\nnam = 1\n".to_owned());
+        let strictly = load_for_commands(&main).unwrap_err();
+        assert_eq!(strictly.len(), 2, "{strictly}");
+    }
+}
+
+#[test]
+fn a_name_written_since_is_no_place_to_point_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let main = folder.path().join("faxgate.toml");
+    std::fs::write(&main, "[gateway]\naccounts = \"new.toml\"\n").unwrap();
+    let mut config = Config::default();
+    for (in_force, line) in [("old.toml", 0), ("new.toml", 2)] {
+        config.gateway.accounts = in_force.into();
+        let mistakes = LoadedAccounts::load(&main, &config).unwrap_err();
+        let lines: Vec<usize> = mistakes.iter().map(|mistake| mistake.line).collect();
+        assert_eq!(lines, [line], "{mistakes}");
+    }
+}
+
+#[test]
 fn an_account_has_the_defaults_that_are_published() {
     let loaded = accounts(
         "[[account]]\nid = \"a\"\nsenders = [\"*@x.example\", \"A@x.example\", \"b@x.example\"]\nforward_to = [\"f@x.example\"]",
