@@ -282,9 +282,10 @@ pub fn activate_lane(
     Ok(())
 }
 
-/// Notes how many calls at a time a lane may have whose jobs all wait for their time: [`promote`]
-/// activates it when they are due. Activated before, it would at once be found empty and put to sleep,
-/// two writes for every mail.
+/// Notes how many calls at a time a lane may have whose jobs all wait for their time.
+///
+/// [`promote`] activates it when they are due. Activated before, it would at once be found empty and put
+/// to sleep: two writes for every mail.
 ///
 /// # Errors
 /// [`StorageError`].
