@@ -180,7 +180,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
 /// administrative commands speak for themselves and log warnings only.
 fn start_logging(subcommand: &Sub) {
     let usual = match subcommand {
-        Sub::Serve => "info",
+        // The watcher of account files says itself what we say better.
+        Sub::Serve => "info,notify=off",
         Sub::Account(_)
         | Sub::CheckConfig
         | Sub::Completions { .. }

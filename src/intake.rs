@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::account::directory::Directory;
 use crate::admit;
+use crate::admit::Fate;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Evidence;
 use crate::authenticate::Sender;
@@ -56,11 +57,13 @@ impl Intake {
     /// The first step that refuses decides; the door says it in its own words.
     pub async fn accept(&self, message: ReceivedMessage) -> Result<i64, Refused> {
         let floor = message.received_at.plus(self.config.smtp.refusal_floor);
-        let accepted = self.journey(message).await;
-        self.mail.notify_one();
-        accepted.map_err(|refusal| Refused {
-            not_before: (refusal == Refusal::NotAuthenticated).then_some(floor),
-            refusal,
+        self.journey(message).await.map_err(|refusal| {
+            // A wrong password may have locked the account: that is told by mail.
+            self.mail.notify_one();
+            Refused {
+                not_before: (refusal == Refusal::NotAuthenticated).then_some(floor),
+                refusal,
+            }
         })
     }
 
@@ -83,8 +86,16 @@ impl Intake {
             host: self.config.gateway.name.clone(),
             per_account: self.config.queue.per_account,
         };
+        // Each wakes a loop that asks the database: only when there is something for it to find.
+        let due = order.not_before <= now;
+        let told = admitted.jobs().iter().any(|job| job.fate != Fate::Send);
         let stored = queue::enqueue(&self.authenticator.store, admitted, order, &rules, now).await;
-        self.work.notify_one();
+        if due {
+            self.work.notify_one();
+        }
+        if told {
+            self.mail.notify_one();
+        }
         stored.map_err(|error| {
             tracing::error!(%error, "a submission could not be stored");
             match error {

@@ -24,6 +24,8 @@ use crate::config::Config;
 use crate::config::Loaded;
 use crate::fax::Document;
 use crate::fax::PageOptions;
+use crate::refusal::Malformed;
+use crate::refusal::Refusal;
 use crate::render::Renderer;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
@@ -109,11 +111,15 @@ async fn explain(
 ) -> Result<Json, Failure> {
     let config = &loaded.config;
     let mut recipients = Vec::new();
+    let mut bad = Vec::new();
     for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
         match submission::recipient(address, &config.gateway) {
             Ok(recipient) => recipients.push(recipient),
-            Err(error) => return Ok(refused(&format!("{typed}: {error}"))),
+            Err(error) => bad.push(format!("{typed}: {error}")),
         }
+    }
+    if !bad.is_empty() {
+        return Ok(refused(&bad.join("; ")));
     }
     let rules = submission::Rules {
         password: &config.password,
@@ -123,7 +129,7 @@ async fn explain(
     };
     let submission = match submission::parse(message, &rules) {
         Ok(submission) => submission,
-        Err(refusal) => return Ok(refused(&format!("{refusal:?}"))),
+        Err(refusal) => return Ok(refused(&why(&refusal))),
     };
     let directory = Directory::new(&loaded.accounts.accounts);
     let Some((account, address)) = authenticate::select(&submission, &directory) else {
@@ -147,6 +153,33 @@ async fn explain(
     value["destinations"] = Json::Array(destinations.collect());
     add_documents(&mut value, config, &submission).await?;
     Ok(value)
+}
+
+/// A refusal in words, for the operator: the doors say less.
+fn why(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::AutomaticMail => {
+            "no person wrote it: null reverse-path or Auto-Submitted".to_owned()
+        }
+        Refusal::Busy => "too many password checks are waiting".to_owned(),
+        Refusal::Malformed(Malformed::Charset) => {
+            "a charset that hides text, such as UTF-7".to_owned()
+        }
+        Refusal::Malformed(Malformed::Empty) => "there is nothing to fax in it".to_owned(),
+        Refusal::Malformed(Malformed::HeaderTooLong) => {
+            "its header is longer than [smtp] max_header".to_owned()
+        }
+        Refusal::Malformed(Malformed::NoHeader) => "it has no header".to_owned(),
+        Refusal::Malformed(Malformed::TooDeep) => "its parts are nested too deeply".to_owned(),
+        Refusal::Malformed(Malformed::TooManyParts) => {
+            "it has more parts than [smtp] max_parts".to_owned()
+        }
+        Refusal::NoSuchList => "the account has no such list".to_owned(),
+        Refusal::NotAuthenticated => "the sender is not proved".to_owned(),
+        Refusal::Number(error) => error.to_string(),
+        Refusal::Storage => "the storage is not available".to_owned(),
+        Refusal::UnknownOption(option) => format!("the subject option {option} is not understood"),
+    }
 }
 
 fn refused(why: &str) -> Json {
@@ -215,7 +248,7 @@ async fn add_documents(
         Ok(documents) => documents,
         Err(refusal) => {
             value["verdict"] = json!("refused");
-            value["why"] = json!(format!("{refusal:?}"));
+            value["why"] = json!(why(&refusal));
             return Ok(());
         }
     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
+use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
 use crate::cli::load_strictly;
@@ -26,7 +27,8 @@ pub(crate) fn run(config: &Path) -> Result<(), Failure> {
             clock: Arc::new(SystemClock),
             metrics: Some(Metrics::install().map_err(anyhow::Error::msg)?),
         });
-        let gateway = gateway.await?;
+        let gateway = gateway.await;
+        let gateway = gateway.map_err(|e| Failure::new(Exit::Unavailable, format!("{e:#}")))?;
         for address in &gateway.smtp {
             tracing::info!(%address, "mail is taken");
         }

@@ -300,8 +300,8 @@ pub fn activate_lane(
 
 /// Notes how many calls at a time a lane may have whose jobs all wait for their time.
 ///
-/// [`promote`] activates it when they are due. Activated before, it would at once be found empty and put to sleep,
-/// two writes for every mail.
+/// [`promote`] activates it when they are due. Activated before, it would at once be found empty and put
+/// to sleep: two writes for every mail.
 ///
 /// # Errors
 /// [`StorageError`].

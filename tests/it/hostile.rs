@@ -108,7 +108,7 @@ fn mails_that_are_made_to_be_hard_are_answered_at_once() {
         (
             "unknown option",
             raw("Subject: x /zz\r\n", "a\r\n"),
-            "550 5.5.4 Unknown subject option /zz",
+            "550 5.5.4 Subject option not understood: /zz",
         ),
         (
             "unknown charset",

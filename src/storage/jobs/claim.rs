@@ -213,6 +213,7 @@ pub fn settle(
         "UPDATE job SET
              state = CASE WHEN cancel = 1 AND ?3 = 5 THEN 14 ELSE ?3 END,
              status = CASE WHEN cancel = 1 AND ?3 = 5 THEN ?11 ELSE ?4 END,
+             attempts = attempts - CASE WHEN state = 3 THEN 1 ELSE 0 END,
              reason = ?5, next_at = ?6, owner = NULL, lease_until = NULL,
              pages_sent = ?7, remote_id = ?8, duration_ms = duration_ms + ?9,
              settled_at = CASE WHEN ?10 = 1 OR cancel = 1 THEN ?12 END
