@@ -114,8 +114,9 @@ pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
     mistakes.none_or(loaded)
 }
 
-/// Like [`load`], but puts up with mistakes in the profiles, the accounts and their list files, for
-/// commands beside a gateway that goes on with the last good ones: there are the accounts without a
+/// Like [`load`], but puts up with mistakes in the profiles, the accounts and their list files.
+///
+/// For commands beside a gateway that goes on with the last good ones: there are the accounts without a
 /// mistake of their own, and beside them all mistakes.
 ///
 /// # Errors

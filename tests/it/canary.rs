@@ -142,7 +142,7 @@ fn ways() -> Vec<Way> {
     let part = |head: &str, body: &str| format!("--b\r\n{head}\r\n{body}\r\n");
     let other = format!("password: {CORE}-wrong\r\n\r\nPlease.\r\n");
     let (jis, ..) = encoding_rs::ISO_2022_JP.encode("パスワード：");
-    let jis = [&jis, text[10..].as_bytes()].concat();
+    let jis = [&jis, &text.as_bytes()[10..]].concat();
     let wide = forms::full_width(CORE);
     let broken = format!(
         "{}--b\r\nContent-Type: application/pdf; name=broken.pdf\r\n\

@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::too_many_lines,
     reason = "tests"
 )]
 
