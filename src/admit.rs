@@ -69,18 +69,37 @@ impl Admitted {
         &self.jobs
     }
 
-    /// Lists that the lock stopped.
-    pub fn stopped_lists(&self) -> impl Iterator<Item = &str> {
-        let stopped = |job: &&AdmittedJob| job.from_list && job.fate == STOPPED;
-        self.jobs
+    /// Parts it into what the lock stopped, which is settled and told at once, and what goes its
+    /// ordinary way.
+    pub fn part(self) -> (Option<Stopped>, Option<Self>) {
+        let (stopped, going): (Vec<_>, Vec<_>) = self
+            .jobs
             .iter()
-            .filter(stopped)
-            .map(|job| job.destination.as_str())
+            .cloned()
+            .partition(|job| job.fate == STOPPED);
+        let with = |jobs: Vec<AdmittedJob>| Self {
+            jobs,
+            ..self.clone()
+        };
+        let stopped = (!stopped.is_empty()).then(|| Stopped(with(stopped)));
+        (stopped, (!going.is_empty()).then(|| with(going)))
+    }
+}
+
+/// The part of a submission that the lock stopped (row C4).
+#[derive(Clone, Debug)]
+pub struct Stopped(Admitted);
+
+impl Stopped {
+    /// The jobs, all settled with 6002.
+    pub fn jobs(&self) -> &Admitted {
+        &self.0
     }
 
-    /// Whether the lock stopped any of it.
-    pub fn is_stopped(&self) -> bool {
-        self.jobs.iter().any(|job| job.fate == STOPPED)
+    /// The lists among them.
+    pub fn lists(&self) -> impl Iterator<Item = &str> {
+        let lists = self.0.jobs.iter().filter(|job| job.from_list);
+        lists.map(|job| job.destination.as_str())
     }
 }
 
@@ -115,7 +134,8 @@ pub fn admit(
         address: sender.address().clone(),
         proof: match sender.standing() {
             Standing::Proved(proof) => proof,
-            Standing::LockedByAddress | Standing::LockedUnproved => Proof::SenderAddress,
+            Standing::LockedByAddress => Proof::SenderAddress,
+            Standing::LockedUnproved => Proof::None,
         },
     })
 }

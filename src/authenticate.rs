@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::account::credential::Check;
 use crate::account::credential::Credentials;
 use crate::account::directory::Directory;
 use crate::account::lockout;
@@ -102,33 +101,21 @@ impl Authenticator {
     ) -> Result<Sender, Refusal> {
         let (account, address) =
             select(evidence.submission, directory).ok_or(Refusal::NotAuthenticated)?;
-        let sender = |standing| Sender {
-            account: Arc::clone(&account),
-            address: address.clone(),
-            standing,
-        };
         let locked = self.is_locked(&account, evidence.now).await?;
-        if locked && stops_here(&account) {
-            return match has_list(&account, evidence.recipients) {
-                true => Ok(sender(Standing::LockedUnproved)),
-                false => Err(Refusal::NotAuthenticated),
-            };
-        }
-        if !account.password_in_body {
-            return Ok(sender(match locked {
-                true => Standing::LockedByAddress,
-                false => Standing::Proved(Proof::SenderAddress),
-            }));
-        }
-        match &evidence.submission.password {
-            PasswordFound::One(password) => self.check(&account, password, evidence).await?,
-            // No strike: nobody guesses by leaving the password out, and of two different values
-            // nobody can say which one was meant.
-            PasswordFound::None | PasswordFound::Contradicting => {
-                return Err(Refusal::NotAuthenticated);
+        let password = &evidence.submission.password;
+        let standing = match judge(&account, locked, evidence.recipients, password) {
+            Judgement::Refused => return Err(Refusal::NotAuthenticated),
+            Judgement::Stands(standing) => standing,
+            Judgement::Check(password) => {
+                self.check(&account, password, evidence).await?;
+                Standing::Proved(Proof::Password)
             }
-        }
-        Ok(sender(Standing::Proved(Proof::Password)))
+        };
+        Ok(Sender {
+            account,
+            address,
+            standing,
+        })
     }
 
     async fn check(
@@ -137,25 +124,23 @@ impl Authenticator {
         password: &Secret,
         evidence: &Evidence<'_>,
     ) -> Result<(), Refusal> {
-        if self.credentials.is_proven(account, password, evidence.now) {
-            return self.forgive(account).await;
+        let now = evidence.now;
+        if self.credentials.is_proven(account, password, now) {
+            return self.forgive(account, now).await;
         }
         let turn = self.credentials.turn(account).await;
-        let _turn = turn.ok_or(Refusal::Busy)?;
+        let turn = turn.ok_or(Refusal::Busy)?;
         let identity = self
             .key
             .strike_identity(account, evidence.mail.iter().copied());
-        if self.must_not_hash(account, identity, evidence.now).await? {
+        if self.must_not_hash(account, identity, now).await? {
             return Err(Refusal::NotAuthenticated);
         }
-        match self
-            .credentials
-            .check(account, password, evidence.now)
-            .await
-        {
-            Check::Right => self.forgive(account).await,
-            Check::Busy => Err(Refusal::Busy),
-            Check::Wrong => {
+        let (right, _turn) = self.credentials.check(turn, account, password, now).await;
+        match right {
+            Some(true) => self.forgive(account, now).await,
+            None => Err(Refusal::Busy),
+            Some(false) => {
                 self.count(account, identity, evidence).await?;
                 Err(Refusal::NotAuthenticated)
             }
@@ -184,14 +169,18 @@ impl Authenticator {
         judged.await.map_err(|e| unavailable(&e))
     }
 
-    async fn forgive(&self, account: &Account) -> Result<(), Refusal> {
+    /// Forgets earlier strikes; refuses if the account was locked while the password was checked.
+    async fn forgive(&self, account: &Account, now: Timestamp) -> Result<(), Refusal> {
         let id = account.id.clone();
         let strikes = self.store.read_here(|tx| accounts::strikes(tx, &id));
         if strikes.map_err(|e| unavailable(&e))?.count == 0 {
             return Ok(());
         }
-        let forgiven = self.store.write(move |tx| lockout::forgive(tx, &id));
-        forgiven.await.map_err(|e| unavailable(&e))
+        let open = self.store.write(move |tx| lockout::forgive(tx, &id, now));
+        match open.await.map_err(|e| unavailable(&e))? {
+            true => Ok(()),
+            false => Err(Refusal::NotAuthenticated),
+        }
     }
 
     async fn count(
@@ -221,8 +210,47 @@ impl Authenticator {
     }
 }
 
+/// What is decided of a mail before its password is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement<'a> {
+    /// The password decides.
+    Check(&'a Secret),
+    /// It is refused, and no strike is counted.
+    Refused,
+    /// The password does not matter.
+    Stands(Standing),
+}
+
+/// Judges a mail of `account` to `recipients`: locked comes first, then whether a password is asked for
+/// and there is one to check.
+pub fn judge<'a>(
+    account: &Account,
+    locked: bool,
+    recipients: &[Recipient],
+    password: &'a PasswordFound,
+) -> Judgement<'a> {
+    let by = match account.password_in_body {
+        true => Use::SendByPassword,
+        false => Use::SendByAddress,
+    };
+    match (locked, account.password_in_body) {
+        (true, _) if by.stops_while_locked() => match has_list(account, recipients) {
+            true => Judgement::Stands(Standing::LockedUnproved),
+            false => Judgement::Refused,
+        },
+        (true, _) => Judgement::Stands(Standing::LockedByAddress),
+        (false, false) => Judgement::Stands(Standing::Proved(Proof::SenderAddress)),
+        (false, true) => match password {
+            PasswordFound::One(password) => Judgement::Check(password),
+            // No strike: nobody guesses by leaving the password out, and of two different values
+            // nobody can say which one was meant.
+            PasswordFound::None | PasswordFound::Contradicting => Judgement::Refused,
+        },
+    }
+}
+
 /// The account whose sender this is, and the address that says so: the reverse-path, else From.
-fn select(submission: &Submission, directory: &Directory) -> Option<(Arc<Account>, Address)> {
+pub fn select(submission: &Submission, directory: &Directory) -> Option<(Arc<Account>, Address)> {
     let candidates = [Some(&submission.reverse_path), submission.from.as_ref()];
     candidates.into_iter().flatten().find_map(|address| {
         let account = directory.by_sender(address)?;
@@ -230,13 +258,12 @@ fn select(submission: &Submission, directory: &Directory) -> Option<(Arc<Account
     })
 }
 
-/// Whether the lock stops this mail before its password is looked at.
-fn stops_here(account: &Account) -> bool {
-    let by = match account.password_in_body {
-        true => Use::SendByPassword,
-        false => Use::SendByAddress,
-    };
-    by.stops_while_locked()
+/// Whether nothing would remain of this mail.
+pub fn has_nothing_but_unknown_lists(account: &Account, recipients: &[Recipient]) -> bool {
+    recipients.iter().all(|recipient| match recipient {
+        Recipient::List(name) => account.list(name).is_none(),
+        Recipient::Fax(_) => false,
+    })
 }
 
 fn has_list(account: &Account, recipients: &[Recipient]) -> bool {

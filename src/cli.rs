@@ -20,7 +20,9 @@ use clap::Parser;
 use clap::Subcommand;
 use tracing_subscriber::EnvFilter;
 
+use crate::config::Config;
 use crate::config::Loaded;
+use crate::storage::Store;
 
 /// A fax and e-mail gateway: mail in, fax out, result mailed, one lock over every door.
 #[derive(Parser)]
@@ -151,6 +153,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         subcommand,
     } = command;
     start_logging(&subcommand);
+    serve::forbid_core_dumps();
     match subcommand {
         Sub::Account(sub) => account::run(&sub, &config, json),
         Sub::CheckConfig => check_config::run(&config, json),
@@ -177,7 +180,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
 /// administrative commands speak for themselves and log warnings only.
 fn start_logging(subcommand: &Sub) {
     let usual = match subcommand {
-        Sub::Serve => "info",
+        // The watcher of account files says itself what we say better.
+        Sub::Serve => "info,notify=off",
         Sub::Account(_)
         | Sub::CheckConfig
         | Sub::Completions { .. }
@@ -209,6 +213,18 @@ fn start_logging(subcommand: &Sub) {
 /// Reads all configuration files.
 fn load(config: &Path) -> Result<Loaded, Failure> {
     crate::config::load(config).map_err(|mistakes| Failure::new(Exit::Config, mistakes))
+}
+
+/// Opens the durable state beside a gateway that may be serving it.
+fn open_store(config: &Config) -> Result<Store, Failure> {
+    let folder = &config.gateway.data_dir;
+    let opened = Store::open_beside(folder);
+    opened.map_err(|e| {
+        Failure::new(
+            Exit::Unavailable,
+            format!("[gateway] data_dir {}: {e}", folder.display()),
+        )
+    })
 }
 
 /// Runs `work` on an event loop of this command.

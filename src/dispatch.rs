@@ -1,6 +1,8 @@
 //! The way of a claimed job to its settled status, on one screen.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,7 +17,6 @@ use crate::fax::Destination;
 use crate::fax::FaxNumber;
 use crate::fax::Outcome;
 use crate::queue::report::Desk;
-use crate::queue::report::Telling;
 use crate::queue::schedule;
 use crate::record::Log;
 use crate::record::Subject;
@@ -51,6 +52,8 @@ pub struct Dispatcher {
     pub cache: PageCache,
     /// Makes the calls.
     pub transport: Arc<dyn FaxTransport>,
+    /// The jobs that are being worked on.
+    pub at_work: AtWork,
     /// This process's name on leases.
     pub owner: i64,
     /// Where `now` comes from.
@@ -67,6 +70,48 @@ enum Stop {
     Trouble(String),
 }
 
+/// Whether a job is dialled.
+enum Start {
+    Dial,
+    LeaseLost,
+    Cancelled,
+}
+
+/// The jobs that tasks of this process are working on: only their leases are renewed, so that a claim
+/// whose task is gone runs out and is resolved.
+#[derive(Default)]
+pub struct AtWork(Mutex<HashSet<i64>>);
+
+impl AtWork {
+    fn begin(&self, job: i64) -> Working<'_> {
+        if let Ok(mut jobs) = self.0.lock() {
+            jobs.insert(job);
+        }
+        Working { at: self, job }
+    }
+
+    /// The jobs at this moment.
+    pub fn jobs(&self) -> Vec<i64> {
+        let jobs = self.0.lock();
+        jobs.map(|jobs| jobs.iter().copied().collect())
+            .unwrap_or_default()
+    }
+}
+
+/// A job being worked on; dropping it says that it no longer is.
+struct Working<'a> {
+    at: &'a AtWork,
+    job: i64,
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut jobs) = self.at.0.lock() {
+            jobs.remove(&self.job);
+        }
+    }
+}
+
 impl From<StorageError> for Stop {
     fn from(error: StorageError) -> Self {
         Self::Trouble(error.to_string())
@@ -76,6 +121,7 @@ impl From<StorageError> for Stop {
 impl Dispatcher {
     /// Takes a claimed job to its next state. Never loses it: on trouble it goes back to the queue.
     pub async fn run(&self, claim: &Claim) {
+        let _at_work = self.at_work.begin(claim.job);
         match self.journey(claim).await {
             Ok(()) | Err(Stop::LeaseLost) => {}
             Err(Stop::Trouble(error)) => {
@@ -98,8 +144,10 @@ impl Dispatcher {
                     .await;
             }
         };
-        if !self.start(claim).await? {
-            return Err(Stop::LeaseLost);
+        match self.start(claim).await? {
+            Start::Dial => {}
+            Start::LeaseLost => return Err(Stop::LeaseLost),
+            Start::Cancelled => return self.settle(claim, cancelled(self.clock.now())).await,
         }
         let outcome = self.transport.send(&self.call(claim, number, fax)).await;
         self.settle_call(claim, outcome).await
@@ -147,16 +195,19 @@ impl Dispatcher {
     }
 
     /// Records the dial before it happens (promise P3).
-    async fn start(&self, claim: &Claim) -> Result<bool, Stop> {
+    async fn start(&self, claim: &Claim) -> Result<Start, Stop> {
         let (store, claim) = (self.store.clone(), claim.clone());
         let (owner, now) = (self.owner, self.clock.now());
         let started = self.store.write(move |tx| {
-            let started = jobs::start_attempt(tx, &claim, owner, now)?;
-            if started {
-                let about = Subject::job(&claim.account, claim.batch, claim.job);
-                Log::new(tx, store.ids(), now).dialled(about, claim.attempt, &claim.destination)?;
+            if jobs::is_cancelled(tx, &claim)? {
+                return Ok(Start::Cancelled);
             }
-            Ok(started)
+            if !jobs::start_attempt(tx, &claim, owner, now)? {
+                return Ok(Start::LeaseLost);
+            }
+            let about = Subject::job(&claim.account, claim.batch, claim.job);
+            Log::new(tx, store.ids(), now).dialled(about, claim.attempt, &claim.destination)?;
+            Ok(Start::Dial)
         });
         Ok(started.await?)
     }
@@ -169,8 +220,8 @@ impl Dispatcher {
             .store
             .read(move |tx| jobs::redials(tx, &destination, since))
             .await;
-        // Not to know how often it was called is no reason to lose what came of the call.
-        let calls = calls.unwrap_or(schedule::MOST_CALLS_TO_ONE);
+        // Not to know how often it was called is no reason to give it up.
+        let calls = calls.unwrap_or(0);
         let settlement = schedule::settle(claim.attempt, outcome, calls, &self.config.retry, now);
         let status = settlement.status.0.to_string();
         metrics::counter!("faxgate_fax_attempts_total", "status" => status).increment(1);
@@ -260,6 +311,16 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const AFTER_TROUBLE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_secs(1);
 
+fn cancelled(now: Timestamp) -> Settlement {
+    Settlement {
+        state: State::Cancelled,
+        status: Status::CANCELLED,
+        reason: None,
+        next_at: now,
+        report: None,
+    }
+}
+
 fn not_rendered(reason: String, now: Timestamp) -> Settlement {
     Settlement {
         state: State::Failed,
@@ -289,7 +350,7 @@ fn write_settlement(
         log.settled(about, settlement.status, settlement.reason.as_deref())?;
     }
     if last {
-        desk.batch_if_settled(tx, claim.batch, account, Telling::AsTheAccountSays)?;
+        desk.batch_if_settled(tx, claim.batch, account)?;
     }
     Ok(())
 }

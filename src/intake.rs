@@ -18,6 +18,7 @@ use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
 use crate::smtp::ReceivedMessage;
+use crate::storage::StorageError;
 use crate::submission;
 use crate::submission::Recipient;
 use crate::submission::Submission;
@@ -97,7 +98,13 @@ impl Intake {
         }
         stored.map_err(|error| {
             tracing::error!(%error, "a submission could not be stored");
-            Refusal::Storage
+            match error {
+                StorageError::InProgress => Refusal::Busy,
+                StorageError::Damaged(_)
+                | StorageError::Database(_)
+                | StorageError::File { .. }
+                | StorageError::Stopped => Refusal::Storage,
+            }
         })
     }
 

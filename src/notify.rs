@@ -148,17 +148,13 @@ pub struct ForwardFacts {
     pub language: Language,
 }
 
-/// How long to wait after the `attempts`-th attempt to hand a mail over has failed.
+/// How long to wait after the `attempts`-th attempt to hand a mail over has failed. Short at first: a
+/// smarthost that is being restarted is back within seconds.
 pub fn retry_after(attempts: u32) -> Duration {
-    let minutes = match attempts {
-        0 | 1 => 1,
-        2 => 2,
-        3 => 5,
-        4 => 15,
-        5 => 30,
-        _ => 60,
-    };
-    Duration::from_secs(minutes * 60)
+    const SECONDS: [u64; 8] = [5, 10, 30, 60, 120, 300, 900, 1_800];
+    let step = usize::try_from(attempts.saturating_sub(1)).ok();
+    let seconds = step.and_then(|step| SECONDS.get(step)).copied();
+    Duration::from_secs(seconds.unwrap_or(3_600))
 }
 
 #[cfg(test)]
@@ -167,8 +163,8 @@ mod tests {
 
     #[test]
     fn the_wait_grows_to_an_hour_and_stays_there() {
-        let minutes: Vec<u64> = (1..=8).map(|n| retry_after(n).as_secs() / 60).collect();
-        assert_eq!(minutes, [1, 2, 5, 15, 30, 60, 60, 60]);
+        let seconds: Vec<u64> = (1..=10).map(|n| retry_after(n).as_secs()).collect();
+        assert_eq!(seconds, [5, 10, 30, 60, 120, 300, 900, 1_800, 3_600, 3_600]);
         assert_eq!(retry_after(u32::MAX).as_secs(), 3600);
     }
 }

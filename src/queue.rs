@@ -4,12 +4,16 @@ pub mod report;
 mod resend;
 pub mod schedule;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use resend::NotResent;
 pub use resend::resend;
 
 use crate::admit::Admitted;
 use crate::admit::AdmittedJob;
 use crate::admit::Fate;
-use crate::config::Account;
+use crate::admit::Stopped;
 use crate::fax::Document;
 use crate::fax::PageOptions;
 use crate::record::Log;
@@ -29,7 +33,7 @@ use crate::time::Timestamp;
 /// Jobs written in one transaction. More would make other senders wait (measured).
 const JOBS_AT_ONCE: usize = 1_000;
 /// The same mail within this time is the same batch (promise P4).
-const SAME_MAIL_MS: i64 = 24 * 3_600_000;
+const SAME_MAIL: Duration = Duration::from_secs(24 * 3600);
 
 /// What of a submission is stored, besides its destinations.
 #[derive(Clone, Debug)]
@@ -61,8 +65,11 @@ pub struct QueueRules {
     pub per_account: usize,
 }
 
-/// Stores a batch with one job for each destination; durable when this returns. The same mail again
-/// adds only the destinations that its batch lacks, and returns that batch.
+/// Stores a batch with one job for each destination; durable when this returns its identifier.
+///
+/// The same mail again adds only the destinations that its batch lacks, and returns that batch. What the
+/// lock stopped is a batch of its own: settled and told at once, never taken for an earlier copy, and kept
+/// without its documents.
 ///
 /// # Errors
 /// [`StorageError`]; then nothing was accepted.
@@ -73,46 +80,25 @@ pub async fn enqueue(
     rules: &QueueRules,
     now: Timestamp,
 ) -> Result<i64, StorageError> {
-    let id = store.ids().next(now);
-    let identity = identity(&admitted, &order);
-    let packed = documents::pack(&order.documents)?;
-    let small = packed.len() <= documents::LARGEST_IN_ROW;
-    let batch = NewBatch {
-        id,
-        account: admitted.account().id.clone(),
-        identity,
-        door: order.door,
-        proof: admitted.proof().as_str(),
-        reference: order.reference.clone(),
-        message_id: order.message_id.clone(),
-        reply_to: order.reply_to.clone(),
-        page_options: serde_json::to_string(&order.options)
-            .map_err(|e| StorageError::Damaged(e.to_string()))?,
-        documents: small.then(|| packed.clone()),
-        stopped: admitted.is_stopped(),
-        created_at: now,
-    };
-    if !small {
-        let blobs = std::sync::Arc::clone(store.blobs());
-        let put =
-            tokio::task::spawn_blocking(move || blobs.put(&jobs::documents_file(id), &packed));
-        put.await.map_err(|_| StorageError::Stopped)??;
+    let (stopped, going) = admitted.part();
+    let mut batch = 0;
+    if let Some(stopped) = stopped {
+        let writing = Writing::new(store, stopped.jobs().clone(), &order, rules, now)?;
+        batch = writing.store_stopped(stopped).await?;
     }
-    let writing = Writing {
-        store: store.clone(),
-        admitted,
-        batch,
-        not_before: order.not_before,
-        max_calls: rules.per_account,
-        host: rules.host.clone(),
-        now,
-    };
-    let stored = writing.run().await;
-    if !small && !matches!(stored, Ok(kept) if kept == id) {
-        // The file belongs to a batch that does not exist: the mail was known, or nothing was stored.
-        let _ = store.blobs().remove(&jobs::documents_file(id));
+    if let Some(going) = going {
+        let mut writing = Writing::new(store, going, &order, rules, now)?;
+        let file = writing.keep_documents(&order.documents).await?;
+        let stored = writing.clone().store_going().await;
+        if file && !matches!(stored, Ok(kept) if kept == writing.batch.id) {
+            // It belongs to a batch that does not exist: the mail was known, or nothing was stored.
+            let _ = store
+                .blobs()
+                .remove(&jobs::documents_file(writing.batch.id));
+        }
+        batch = stored?;
     }
-    stored
+    Ok(batch)
 }
 
 fn identity(admitted: &Admitted, order: &Order) -> [u8; 32] {
@@ -140,13 +126,77 @@ struct Writing {
 }
 
 impl Writing {
-    async fn run(self) -> Result<i64, StorageError> {
-        let jobs = self.new_jobs();
-        if jobs.len() <= JOBS_AT_ONCE {
-            let (store, this) = (self.store.clone(), self);
-            return store.write(move |tx| this.write_small(tx, &jobs)).await;
+    fn new(
+        store: &Store,
+        admitted: Admitted,
+        order: &Order,
+        rules: &QueueRules,
+        now: Timestamp,
+    ) -> Result<Self, StorageError> {
+        let options = serde_json::to_string(&order.options);
+        Ok(Self {
+            batch: NewBatch {
+                id: store.ids().next(now),
+                account: admitted.account().id.clone(),
+                identity: identity(&admitted, order),
+                door: order.door,
+                proof: admitted.proof().as_str(),
+                reference: order.reference.clone(),
+                message_id: order.message_id.clone(),
+                reply_to: order.reply_to.clone(),
+                page_options: options.map_err(|e| StorageError::Damaged(e.to_string()))?,
+                documents: Some(documents::pack(&[])?),
+                stopped: false,
+                created_at: now,
+            },
+            store: store.clone(),
+            max_calls: admitted.account().max_calls.unwrap_or(rules.per_account),
+            admitted,
+            not_before: order.not_before,
+            host: rules.host.clone(),
+            now,
+        })
+    }
+
+    /// Packs the documents into the row, or into a file if they are large; whether there is a file.
+    async fn keep_documents(&mut self, documents: &[Document]) -> Result<bool, StorageError> {
+        let packed = documents::pack(documents)?;
+        if packed.len() <= documents::LARGEST_IN_ROW {
+            self.batch.documents = Some(packed);
+            return Ok(false);
         }
-        self.run_large(jobs).await
+        self.batch.documents = None;
+        let (blobs, file) = (
+            Arc::clone(self.store.blobs()),
+            jobs::documents_file(self.batch.id),
+        );
+        let put = tokio::task::spawn_blocking(move || blobs.put(&file, &packed));
+        put.await.map_err(|_| StorageError::Stopped)??;
+        Ok(true)
+    }
+
+    async fn store_stopped(mut self, stopped: Stopped) -> Result<i64, StorageError> {
+        self.batch.stopped = true;
+        let jobs = self.new_jobs();
+        let store = self.store.clone();
+        let body = move |tx: &mut dyn Transaction| {
+            let (id, account) = (self.batch.id, self.admitted.account());
+            jobs::insert_batch(tx, &self.batch, true)?;
+            jobs::insert_jobs(tx, id, &account.id, &jobs, self.now)?;
+            self.log(tx, id, jobs.len())?;
+            self.desk().stopped(tx, id, account, stopped.lists())?;
+            Ok(id)
+        };
+        store.write(body).await
+    }
+
+    async fn store_going(self) -> Result<i64, StorageError> {
+        let jobs = self.new_jobs();
+        if jobs.len() > JOBS_AT_ONCE {
+            return self.store_large(jobs).await;
+        }
+        let store = self.store.clone();
+        store.write(move |tx| self.write_small(tx, &jobs)).await
     }
 
     /// A small batch is one transaction.
@@ -157,14 +207,12 @@ impl Writing {
             jobs::insert_batch(tx, &self.batch, true)?;
         }
         let added = jobs::insert_jobs(tx, batch, &self.batch.account, jobs, self.now)?;
-        if added > 0 {
-            self.finish(tx, batch, added)?;
-        }
+        self.finish(tx, batch, added)?;
         Ok(batch)
     }
 
     /// A large one is written in pieces that others fit between, and becomes visible with the last.
-    async fn run_large(self, mut jobs: Vec<NewJob>) -> Result<i64, StorageError> {
+    async fn store_large(self, mut jobs: Vec<NewJob>) -> Result<i64, StorageError> {
         for job in &mut jobs {
             if !job.state.is_final() {
                 job.state = State::Staged;
@@ -178,32 +226,39 @@ impl Writing {
             }
             Ok(known)
         });
-        let batch = known.await?.unwrap_or(self.batch.id);
+        let known = known.await?;
+        let batch = known.unwrap_or(self.batch.id);
+        let written = self.write_pieces(batch, jobs).await;
+        if written.is_err() && known.is_none() {
+            // If this fails too, the next start drops it.
+            let _ = self
+                .store
+                .write(move |tx| jobs::drop_unpublished(tx, Some(batch)))
+                .await;
+        }
+        written.map(|()| batch)
+    }
+
+    async fn write_pieces(&self, batch: i64, jobs: Vec<NewJob>) -> Result<(), StorageError> {
         let mut added = 0;
         for piece in jobs.chunks(JOBS_AT_ONCE) {
             let (piece, account, now) = (piece.to_vec(), self.batch.account.clone(), self.now);
-            added += self
+            let written = self
                 .store
-                .write(move |tx| jobs::insert_jobs(tx, batch, &account, &piece, now))
-                .await?;
+                .write(move |tx| jobs::insert_jobs(tx, batch, &account, &piece, now));
+            added += written.await?;
         }
         let this = self.clone();
-        self.store
-            .write(move |tx| {
-                jobs::publish(tx, batch)?;
-                this.finish(tx, batch, added)
-            })
-            .await?;
-        Ok(batch)
+        let published = self.store.write(move |tx| {
+            jobs::publish(tx, batch)?;
+            this.finish(tx, batch, added)
+        });
+        published.await
     }
 
     fn known(&self, tx: &mut dyn Transaction) -> Result<Option<i64>, StorageError> {
-        let since = Timestamp::from_ms(self.now.as_ms().saturating_sub(SAME_MAIL_MS));
-        match self.batch.stopped {
-            // What the lock stopped is never a duplicate (promise P4).
-            true => Ok(None),
-            false => jobs::find_batch(tx, &self.batch.identity, since),
-        }
+        let since = self.now.minus(SAME_MAIL);
+        jobs::find_batch(tx, &self.batch.identity, since)
     }
 
     fn finish(
@@ -212,53 +267,44 @@ impl Writing {
         batch: i64,
         added: usize,
     ) -> Result<(), StorageError> {
+        if added == 0 {
+            return Ok(());
+        }
         let account = self.admitted.account();
-        let max_calls = Some(account.max_calls.unwrap_or(self.max_calls));
         let due = self.not_before <= self.now;
         for class in [Class::Single, Class::List] {
-            let of_class = |job: &AdmittedJob| class_of(job) == class && job.fate == Fate::Send;
-            if !self.admitted.jobs().iter().any(of_class) {
+            let goes = |job: &AdmittedJob| class_of(job) == class && job.fate == Fate::Send;
+            if !self.admitted.jobs().iter().any(goes) {
                 continue;
             }
+            let number = class.number();
             match due {
-                true => jobs::activate_lane(tx, &account.id, class.number(), max_calls)?,
-                false => jobs::prepare_lane(tx, &account.id, class.number(), max_calls)?,
+                true => jobs::activate_lane(tx, &account.id, number, Some(self.max_calls))?,
+                false => jobs::prepare_lane(tx, &account.id, number, self.max_calls)?,
             }
         }
-        let ids = self.store.ids();
-        Log::new(tx, ids, self.now).submitted(
+        self.log(tx, batch, added)?;
+        // Some are settled before anything was dialled: denied numbers, unknown lists.
+        self.desk().batch_if_settled(tx, batch, Some(account))
+    }
+
+    fn log(&self, tx: &mut dyn Transaction, batch: i64, jobs: usize) -> Result<(), StorageError> {
+        let account = self.admitted.account();
+        Log::new(tx, self.store.ids(), self.now).submitted(
             Subject::batch(&account.id, batch),
             self.admitted.address(),
             self.batch.door,
             self.batch.proof,
-            added,
-        )?;
-        self.tell_if_settled(tx, batch, account)
+            jobs,
+        )
     }
 
-    /// Some batches are settled before anything was dialled: stopped, denied, unknown lists.
-    fn tell_if_settled(
-        &self,
-        tx: &mut dyn Transaction,
-        batch: i64,
-        account: &Account,
-    ) -> Result<(), StorageError> {
-        let mut must_tell = false;
-        for list in self.admitted.stopped_lists() {
-            must_tell |= jobs::may_tell_of_list(tx, &account.id, list, self.now)?;
-        }
-        let stopped = self.admitted.stopped_lists().next().is_some();
-        let telling = match (stopped, must_tell) {
-            (false, _) => report::Telling::AsTheAccountSays,
-            (true, true) => report::Telling::InAnyCase,
-            (true, false) => report::Telling::ToldLately,
-        };
-        let desk = report::Desk {
+    fn desk(&self) -> report::Desk<'_> {
+        report::Desk {
             ids: self.store.ids(),
             host: &self.host,
             now: self.now,
-        };
-        desk.batch_if_settled(tx, batch, Some(account), telling)
+        }
     }
 
     fn new_jobs(&self) -> Vec<NewJob> {

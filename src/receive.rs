@@ -79,13 +79,14 @@ impl Reception {
         let tiff = fax.fax.tiff;
         let put = tokio::task::spawn_blocking(move || blobs.put(&received::pages_file(id), &tiff));
         put.await.map_err(|_| StorageError::Stopped)??;
-        if !self.write(row, Arc::clone(account), now).await? {
-            // The call was stored before; this copy of its pages belongs to nobody.
+        let written = self.write(row, Arc::clone(account), now).await;
+        if !matches!(written, Ok(None)) {
+            // Stored before, or not stored: this copy of the pages belongs to nobody.
             let _ = self.store.blobs().remove(&received::pages_file(id));
         }
-        metrics::counter!("faxgate_received_total").increment(1);
+        let known = written?;
         self.mail.notify_one();
-        Ok(id)
+        Ok(known.unwrap_or(id))
     }
 
     async fn write(
@@ -93,12 +94,15 @@ impl Reception {
         row: ReceivedRow,
         account: Arc<Account>,
         now: Timestamp,
-    ) -> Result<bool, StorageError> {
+    ) -> Result<Option<i64>, StorageError> {
         let (store, host) = (self.store.clone(), self.host.clone());
         let body = move |tx: &mut dyn crate::storage::Transaction| {
-            if !received::insert(tx, &row)? {
-                return Ok(false);
+            if let Some(known) = received::insert(tx, &row)? {
+                return Ok(Some(known));
             }
+            tx.after_commit(Box::new(|| {
+                metrics::counter!("faxgate_received_total").increment(1)
+            }));
             let strikes = accounts::strikes(tx, &account.id)?;
             let held = strikes.is_locked(now) && Use::ForwardReceived.stops_while_locked();
             let held_until = strikes
@@ -126,7 +130,7 @@ impl Reception {
                     },
                 )?;
             }
-            Ok(true)
+            Ok(None)
         };
         self.store.write(body).await
     }

@@ -281,28 +281,28 @@ impl<'a> Log<'a> {
         about: Subject<'_>,
         detail: Json,
     ) -> Result<(), StorageError> {
-        let detail = detail.to_string();
-        tracing::info!(
-            event = kind,
-            account = about.account,
-            batch = about.batch,
-            job = about.job,
-            received = about.received,
-            detail,
-        );
-        events::add(
-            self.tx,
-            &EventRow {
-                id: self.ids.next(self.now),
-                at: self.now,
-                kind: kind.to_owned(),
-                account: about.account.to_owned(),
-                batch: about.batch,
-                job: about.job,
-                received: about.received,
-                detail,
-            },
-        )
+        let event = EventRow {
+            id: self.ids.next(self.now),
+            at: self.now,
+            kind: kind.to_owned(),
+            account: about.account.to_owned(),
+            batch: about.batch,
+            job: about.job,
+            received: about.received,
+            detail: detail.to_string(),
+        };
+        events::add(self.tx, &event)?;
+        self.tx.after_commit(Box::new(move || {
+            tracing::info!(
+                event = event.kind,
+                account = event.account,
+                batch = event.batch,
+                job = event.job,
+                received = event.received,
+                detail = event.detail,
+            );
+        }));
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ use crate::authenticate::Authenticator;
 use crate::config::Config;
 use crate::config::Loaded;
 use crate::config::Transport;
+use crate::dispatch::AtWork;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::PageCache;
 use crate::ingress;
@@ -81,11 +82,13 @@ impl Gateway {
         let only_one = take_data_dir(&config)?;
         let now = setup.clock.now();
         let restarted = store.write(move |tx| {
-            jobs::drop_unpublished(tx)?;
             outbox::end_leases(tx)?;
-            jobs::fence_restarted(tx, now)
+            jobs::fence_restarted(tx, now)?;
+            jobs::drop_unpublished(tx, None)
         });
-        restarted.await?;
+        for batch in restarted.await? {
+            store.blobs().remove(&jobs::documents_file(batch))?;
+        }
         let (stop, stopping) = watch::channel(false);
         let mut building = Building {
             parts: Parts::new(&setup, config, store)?,
@@ -95,7 +98,9 @@ impl Gateway {
         let smtp = building.mail_door()?;
         let monitor = building.operators_door(setup.metrics).await?;
         building.work()?;
-        building.background(setup.config_file, setup.loaded.accounts.files);
+        building
+            .background(setup.config_file, setup.loaded.accounts.files)
+            .await;
         Ok(Self {
             smtp,
             monitor,
@@ -241,6 +246,7 @@ impl Building {
             renderer: parts.renderer.clone(),
             cache: PageCache::default(),
             transport,
+            at_work: AtWork::default(),
             owner: parts.store.ids().next(parts.clock.now()),
             clock: Arc::clone(&parts.clock),
             mail: Arc::clone(&parts.mail),
@@ -268,7 +274,7 @@ impl Building {
         Ok(())
     }
 
-    fn background(&mut self, config_file: PathBuf, files: Vec<PathBuf>) {
+    async fn background(&mut self, config_file: PathBuf, files: Vec<PathBuf>) {
         let parts = &self.parts;
         let reloading = reload::Reloading {
             config_file,
@@ -278,7 +284,7 @@ impl Building {
             asked: Arc::clone(&parts.reload),
         };
         self.tasks
-            .spawn(reloading.run(files, self.stopping.clone()));
+            .spawn(reloading.start(files).await.run(self.stopping.clone()));
         let (store, config) = (parts.store.clone(), Arc::clone(&parts.config));
         let clock = Arc::clone(&parts.clock);
         self.tasks
@@ -293,11 +299,7 @@ impl Building {
     }
 }
 
-/// Opens the durable state that `config` names.
-///
-/// # Errors
-/// [`crate::storage::StorageError`] with the folder's name.
-pub fn open_store(config: &Config) -> anyhow::Result<Store> {
+fn open_store(config: &Config) -> anyhow::Result<Store> {
     let folder = &config.gateway.data_dir;
     Store::open(folder).with_context(|| format!("[gateway] data_dir {}", folder.display()))
 }

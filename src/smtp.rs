@@ -113,6 +113,8 @@ pub enum TrustTier {
 /// How the sender of a submission was proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
+    /// Nothing was checked, because the account is locked: nothing of the submission is sent or kept.
+    None,
     /// The password in the body matched, besides the address.
     Password,
     /// The address belongs to the account, which asks for nothing more.
@@ -123,6 +125,7 @@ impl Proof {
     /// The word kept in storage and shown in the history.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::None => "nothing",
             Self::Password => "password",
             Self::SenderAddress => "sender-address",
         }

@@ -24,6 +24,7 @@ use thiserror::Error;
 
 pub use blobs::Blobs;
 pub use ids::Ids;
+pub use ids::Numbers;
 
 /// A value bound to a statement or read from a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,6 +129,10 @@ pub trait Transaction {
     /// Whatever the engine says; the body's own changes are then undone.
     fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StorageError>;
 
+    /// Runs `say` once the transaction is on stable storage, and never if it is not: for logs and
+    /// counters, which must not tell of what did not happen.
+    fn after_commit(&mut self, say: Box<dyn FnOnce() + Send>);
+
     /// The first row of a query.
     ///
     /// # Errors
@@ -154,6 +159,9 @@ pub enum StorageError {
     /// What is stored is not what was stored: a defect or a damaged disk.
     #[error("damaged content: {0}")]
     Damaged(String),
+    /// The same mail is being stored at this moment by somebody else.
+    #[error("the same mail is being stored")]
+    InProgress,
     /// The store is being closed.
     #[error("storage has stopped")]
     Stopped,
@@ -174,11 +182,23 @@ impl Store {
     /// [`StorageError`] when the folder cannot be used, the schema is newer than this program, or the
     /// engine would not keep what it is told to keep.
     pub fn open(data_dir: &Path) -> Result<Self, StorageError> {
+        Self::open_as(data_dir, Numbers::Gateway)
+    }
+
+    /// Opens the state beside a gateway that serves it: for commands.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_beside(data_dir: &Path) -> Result<Self, StorageError> {
+        Self::open_as(data_dir, Numbers::Command)
+    }
+
+    fn open_as(data_dir: &Path, numbers: Numbers) -> Result<Self, StorageError> {
         blobs::create_private_dir(data_dir)?;
         Ok(Self {
             engine: Arc::new(sqlite::Engine::open(&data_dir.join("faxgate.sqlite3"))?),
             blobs: Arc::new(Blobs::open(&data_dir.join("blobs"))?),
-            ids: Arc::new(Ids::new()?),
+            ids: Arc::new(Ids::new(numbers)),
         })
     }
 
@@ -214,7 +234,8 @@ impl Store {
             .map_err(|_| StorageError::Stopped)?
     }
 
-    /// Like [`Store::read`], on the caller's thread: for callers that already may block.
+    /// Like [`Store::read`], on the caller's thread: for one short look at a row, which costs less than
+    /// a change of threads, and for commands.
     ///
     /// # Errors
     /// The body's error.

@@ -15,6 +15,7 @@ use hmac::Mac;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::config::Account;
@@ -28,15 +29,10 @@ const REMEMBERED: Duration = Duration::from_secs(300);
 /// Accounts remembered at most; beyond, the memory is emptied and hashing does the work.
 const MOST_REMEMBERED: usize = 100_000;
 
-/// The result of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
-    /// The password is the account's.
-    Right,
-    /// It is not.
-    Wrong,
-    /// Nothing was checked: too many checks were waiting.
-    Busy,
+/// A turn to check a password; kept until what the check came to has been counted.
+pub struct Turn {
+    _of_account: tokio::sync::OwnedMutexGuard<()>,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// The password cannot be hashed.
@@ -60,15 +56,15 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Checks run `cores` at a time and wait at most `wait` for a place. `key` is random and this
-    /// process's own.
+    /// Checks run `cores` at a time, one place of which is kept for repeat senders, and wait at most
+    /// `wait` for a place. `key` is random and this process's own.
     pub fn new(key: [u8; 32], cores: usize, wait: Duration) -> Self {
         Self {
             key,
             proven: Mutex::default(),
             turns: Mutex::default(),
-            strangers: Arc::new(Semaphore::new(cores.max(1))),
-            repeat_senders: Arc::new(Semaphore::new(cores.max(1))),
+            strangers: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
+            repeat_senders: Arc::new(Semaphore::new(1)),
             wait,
         }
     }
@@ -83,9 +79,10 @@ impl Credentials {
         entry.is_some_and(|entry| self.mac(account, password).ct_eq(&entry.mac).into())
     }
 
-    /// The account's turn: checks of one account go one after the other, so that parallel guesses see
-    /// each other's strikes. `None`: waited too long.
-    pub async fn turn(&self, account: &Account) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+    /// A turn to check: checks of one account go one after the other, so that parallel guesses see each
+    /// other's strikes, and all checks together take no more than their share of the processors.
+    /// `None`: waited too long.
+    pub async fn turn(&self, account: &Account) -> Option<Turn> {
         let turn = {
             let mut turns = self.turns.lock().ok()?;
             if turns.len() >= MOST_REMEMBERED {
@@ -93,45 +90,46 @@ impl Credentials {
             }
             Arc::clone(turns.entry(account.id.clone()).or_default())
         };
-        tokio::time::timeout(self.wait, turn.lock_owned())
-            .await
-            .ok()
+        let pool = self.pool_of(account);
+        let both = async move {
+            let of_account = turn.lock_owned().await;
+            let permit = pool.acquire_owned().await.ok()?;
+            Some(Turn {
+                _of_account: of_account,
+                _permit: permit,
+            })
+        };
+        tokio::time::timeout(self.wait, both).await.ok()?
     }
 
-    /// Hashes `password` and compares. A success is remembered.
-    pub async fn check(&self, account: &Account, password: &Secret, now: Timestamp) -> Check {
-        let Some(hash) = account.password.clone() else {
-            return Check::Wrong;
-        };
-        if password.expose().chars().count() > MOST_CHARACTERS {
-            return Check::Wrong;
-        }
-        let pool = self.pool_of(account);
-        let Ok(Ok(permit)) = tokio::time::timeout(self.wait, pool.acquire_owned()).await else {
-            return Check::Busy;
+    /// Hashes `password` and compares; `None` if the check itself failed. A success is remembered.
+    pub async fn check(
+        &self,
+        turn: Turn,
+        account: &Account,
+        password: &Secret,
+        now: Timestamp,
+    ) -> (Option<bool>, Option<Turn>) {
+        let too_long = password.expose().chars().count() > MOST_CHARACTERS;
+        let Some(hash) = account.password.clone().filter(|_| !too_long) else {
+            return (Some(false), Some(turn));
         };
         let candidate = password.clone();
-        let checked = tokio::task::spawn_blocking(move || {
-            // Held by the work itself: an impatient client must not let another check start.
-            let _permit = permit;
-            verify(&hash, &candidate)
-        });
-        match checked.await {
-            Ok(true) => {
-                self.remember(account, password, now);
-                Check::Right
-            }
-            Ok(false) => Check::Wrong,
-            Err(_) => Check::Busy,
+        // The turn is held by the work itself: an impatient client must not let another check start.
+        let checked = tokio::task::spawn_blocking(move || (verify(&hash, &candidate), turn)).await;
+        let Ok((right, turn)) = checked else {
+            return (None, None);
+        };
+        if right {
+            self.remember(account, password, now);
         }
+        (Some(right), Some(turn))
     }
 
     /// Who has proved a password here before does not queue behind strangers' guesses.
     fn pool_of(&self, account: &Account) -> Arc<Semaphore> {
-        let known = self
-            .proven
-            .lock()
-            .is_ok_and(|proven| proven.contains_key(&account.id));
+        let proven = self.proven.lock();
+        let known = proven.is_ok_and(|proven| proven.contains_key(&account.id));
         Arc::clone(if known {
             &self.repeat_senders
         } else {
@@ -198,4 +196,102 @@ fn verify(hash: &str, password: &Secret) -> bool {
     Argon2::default()
         .verify_password(password.expose().as_bytes(), &parsed)
         .is_ok()
+}
+
+/// Whether `password` is the account's, outside of any door: for explanations. Counts nothing.
+pub fn is_right(account: &Account, password: &Secret) -> bool {
+    let hash = account.password.as_deref();
+    hash.is_some_and(|hash| verify(hash, password))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(id: &str, password: &str) -> Account {
+        let text = format!(
+            "[[account]]\nid = \"{id}\"\nsenders = [\"{id}@customer.example\"]\npassword = \"{}\"\n",
+            hash(&Secret::new(password.into())).unwrap()
+        );
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("faxgate.toml"), "[gateway]\n").unwrap();
+        std::fs::write(dir.path().join("accounts.toml"), text).unwrap();
+        let loaded = crate::config::load(&dir.path().join("faxgate.toml")).unwrap();
+        Account::clone(&loaded.accounts.accounts.accounts[0])
+    }
+
+    fn credentials(wait: Duration) -> Credentials {
+        Credentials::new([7; 32], 2, wait)
+    }
+
+    const NOW: Timestamp = Timestamp::from_ms(1_000_000);
+
+    async fn check(credentials: &Credentials, account: &Account, password: &str) -> Option<bool> {
+        let turn = credentials.turn(account).await.unwrap();
+        let password = Secret::new(password.into());
+        credentials.check(turn, account, &password, NOW).await.0
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_is_right_and_only_it_is_remembered() {
+        let (account, credentials) = (
+            account("a", "kaki8sample"),
+            credentials(Duration::from_secs(60)),
+        );
+        let proven = |password: &str, now| {
+            credentials.is_proven(&account, &Secret::new(password.into()), now)
+        };
+        assert_eq!(
+            check(&credentials, &account, "kaki8samplE").await,
+            Some(false)
+        );
+        assert!(!proven("kaki8samplE", NOW) && !proven("kaki8sample", NOW));
+        assert_eq!(
+            check(&credentials, &account, "kaki8sample").await,
+            Some(true)
+        );
+        assert!(proven("kaki8sample", NOW) && !proven("kaki8samplE", NOW));
+        assert!(
+            !proven("kaki8sample", NOW.plus(REMEMBERED)),
+            "forgotten after its time"
+        );
+        let changed = Account {
+            password: Some(hash(&Secret::new("kaki8sample".into())).unwrap()),
+            ..account.clone()
+        };
+        let password = Secret::new("kaki8sample".into());
+        assert!(
+            !credentials.is_proven(&changed, &password, NOW),
+            "another stored hash is another version"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_overlong_password_is_wrong_without_being_hashed() {
+        let long = "x1".repeat(65);
+        let account = account("a", &long);
+        let credentials = credentials(Duration::from_secs(60));
+        assert_eq!(check(&credentials, &account, &long).await, Some(false));
+        assert!(
+            is_right(&account, &Secret::new(long)),
+            "though it would be right"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_does_not_come_in_time_is_given_up() {
+        let (a, b) = (account("a", "kaki8sample"), account("b", "kaki8sample"));
+        let credentials = credentials(Duration::from_secs(2));
+        let held = credentials.turn(&a).await.unwrap();
+        assert!(
+            credentials.turn(&a).await.is_none(),
+            "one check of an account at a time"
+        );
+        assert!(
+            credentials.turn(&b).await.is_none(),
+            "one core of two is for repeat senders"
+        );
+        drop(held);
+        assert!(credentials.turn(&b).await.is_some());
+    }
 }

@@ -149,16 +149,28 @@ pub fn count(
     };
     log.locked(&strike.account, strike.door, until)?;
     add_notice(tx, ids, strike, until)?;
-    metrics::counter!("faxgate_account_locks_total", "door" => strike.door).increment(1);
+    let door = strike.door;
+    tx.after_commit(Box::new(move || {
+        metrics::counter!("faxgate_account_locks_total", "door" => door).increment(1);
+    }));
     Ok(Counted::Locks)
 }
 
-/// A right password: earlier wrong ones are forgotten.
+/// A right password: earlier wrong ones are forgotten, but not a lock that began meanwhile. Whether
+/// the account is open.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn forgive(tx: &mut dyn Transaction, account: &str) -> Result<(), StorageError> {
-    accounts::clear_strikes(tx, account)
+pub fn forgive(
+    tx: &mut dyn Transaction,
+    account: &str,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    if accounts::strikes(tx, account)?.is_locked(now) {
+        return Ok(false);
+    }
+    accounts::clear_strikes(tx, account)?;
+    Ok(true)
 }
 
 /// Locks an account by hand, as if the last strike had come now. No notice is sent.
@@ -242,6 +254,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::storage::Store;
     use crate::storage::tests::scratch;
 
     fn strike(identity: u8, now: i64) -> Strike {
@@ -267,10 +280,10 @@ mod tests {
         let (_dir, store) = scratch();
         let mut seen = Vec::new();
         for (identity, now) in [(1, 1_000), (1, 2_000), (2, 3_000), (3, 4_000), (4, 5_000)] {
-            let (ids, strike) = (Ids::new().unwrap(), strike(identity, now));
+            let (this, strike) = (store.clone(), strike(identity, now));
             seen.push(
                 store
-                    .write(move |tx| count(tx, &ids, &strike))
+                    .write(move |tx| count(tx, this.ids(), &strike))
                     .await
                     .unwrap(),
             );
@@ -299,9 +312,9 @@ mod tests {
         let tasks = (0..50).map(|n| {
             let store = std::sync::Arc::clone(&store);
             tokio::spawn(async move {
-                let (ids, strike) = (Ids::new().unwrap(), strike(n, 1_000));
+                let (this, strike) = (Store::clone(&store), strike(n, 1_000));
                 store
-                    .write(move |tx| count(tx, &ids, &strike))
+                    .write(move |tx| count(tx, this.ids(), &strike))
                     .await
                     .unwrap()
             })

@@ -11,12 +11,12 @@ use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
 use crate::cli::load;
+use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Account;
 use crate::config::Loaded;
 use crate::config::SenderPattern;
 use crate::lock::Strikes;
-use crate::serve::open_store;
 use crate::storage::accounts;
 use crate::storage::events;
 use crate::storage::events::About;
@@ -35,7 +35,7 @@ pub(crate) enum Sub {
         /// The account's id.
         id: String,
     },
-    /// Lock an account as three wrong passwords would.
+    /// Lock an account by hand for as long as its lock lasts; no notice is mailed.
     Lock {
         /// The account's id.
         id: String,
@@ -126,7 +126,8 @@ fn summary(account: &Account, strikes: Strikes, now: Timestamp) -> Json {
         "profile": account.profile.name,
         "locked": locked,
         "locked_until": strikes.locked_until.filter(|_| locked).map(Timestamp::rfc3339),
-        "strikes": strikes.count,
+        // After a lock counting begins anew.
+        "strikes": if strikes.locked_until.is_some() && !locked { 0 } else { strikes.count },
     })
 }
 

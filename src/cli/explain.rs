@@ -8,22 +8,25 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use crate::account::credential::Check;
-use crate::account::credential::Credentials;
+use crate::account::credential;
 use crate::account::directory::Directory;
+use crate::authenticate;
+use crate::authenticate::Judgement;
+use crate::authenticate::Standing;
 use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
 use crate::cli::load;
+use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Account;
 use crate::config::Config;
 use crate::config::Loaded;
 use crate::fax::Document;
 use crate::fax::PageOptions;
-use crate::lock::Strikes;
+use crate::refusal::Malformed;
+use crate::refusal::Refusal;
 use crate::render::Renderer;
-use crate::serve::open_store;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
 use crate::smtp::ReceivedMessage;
@@ -108,11 +111,15 @@ async fn explain(
 ) -> Result<Json, Failure> {
     let config = &loaded.config;
     let mut recipients = Vec::new();
+    let mut bad = Vec::new();
     for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
         match submission::recipient(address, &config.gateway) {
             Ok(recipient) => recipients.push(recipient),
-            Err(error) => return Ok(refused(&format!("{typed}: {error}"))),
+            Err(error) => bad.push(format!("{typed}: {error}")),
         }
+    }
+    if !bad.is_empty() {
+        return Ok(refused(&bad.join("; ")));
     }
     let rules = submission::Rules {
         password: &config.password,
@@ -122,75 +129,98 @@ async fn explain(
     };
     let submission = match submission::parse(message, &rules) {
         Ok(submission) => submission,
-        Err(refusal) => return Ok(refused(&format!("{refusal:?}"))),
+        Err(refusal) => return Ok(refused(&why(&refusal))),
     };
     let directory = Directory::new(&loaded.accounts.accounts);
-    let from = submission.from.as_ref();
-    let by_path = directory.by_sender(&submission.reverse_path);
-    let Some(account) = by_path.or_else(|| from.and_then(|from| directory.by_sender(from))) else {
+    let Some((account, address)) = authenticate::select(&submission, &directory) else {
         return Ok(refused("no account has this sender"));
     };
-    let store = open_store(config)?;
-    let strikes = store.read_here(|tx| accounts::strikes(tx, &account.id))?;
+    let strikes = open_store(config)?.read_here(|tx| accounts::strikes(tx, &account.id))?;
+    let locked = strikes.is_locked(now);
+    let (verdict, password) = verdict(&account, locked, &recipients, &submission);
     let mut value = json!({
         "account": account.id,
-        "selected_by": if by_path.is_some() { "reverse-path" } else { "From" },
+        "sender": address.as_str(),
         "reference": submission.reference,
-        "locked": strikes.is_locked(now),
-        "locked_until": strikes.locked_until.filter(|until| now < *until).map(Timestamp::rfc3339),
+        "locked": locked,
+        "locked_until": strikes.locked_until.filter(|_| locked).map(Timestamp::rfc3339),
+        "password": password,
+        "verdict": verdict,
     });
-    value["password"] = json!(password(account, &submission, now).await);
-    value["verdict"] = json!(verdict(account, &submission, &recipients, strikes, now).await);
     let destinations = recipients
         .iter()
-        .map(|recipient| destination(account, recipient, config));
+        .map(|recipient| destination(&account, recipient, config));
     value["destinations"] = Json::Array(destinations.collect());
     add_documents(&mut value, config, &submission).await?;
     Ok(value)
+}
+
+/// A refusal in words, for the operator: the doors say less.
+fn why(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::AutomaticMail => {
+            "no person wrote it: null reverse-path or Auto-Submitted".to_owned()
+        }
+        Refusal::Busy => "too many password checks are waiting".to_owned(),
+        Refusal::Malformed(Malformed::Charset) => {
+            "a charset that hides text, such as UTF-7".to_owned()
+        }
+        Refusal::Malformed(Malformed::Empty) => "there is nothing to fax in it".to_owned(),
+        Refusal::Malformed(Malformed::HeaderTooLong) => {
+            "its header is longer than [smtp] max_header".to_owned()
+        }
+        Refusal::Malformed(Malformed::NoHeader) => "it has no header".to_owned(),
+        Refusal::Malformed(Malformed::TooDeep) => "its parts are nested too deeply".to_owned(),
+        Refusal::Malformed(Malformed::TooManyParts) => {
+            "it has more parts than [smtp] max_parts".to_owned()
+        }
+        Refusal::NoSuchList => "the account has no such list".to_owned(),
+        Refusal::NotAuthenticated => "the sender is not proved".to_owned(),
+        Refusal::Number(error) => error.to_string(),
+        Refusal::Storage => "the storage is not available".to_owned(),
+        Refusal::UnknownOption(option) => format!("the subject option {option} is not understood"),
+    }
 }
 
 fn refused(why: &str) -> Json {
     json!({ "verdict": "refused", "why": why })
 }
 
-async fn password(account: &Account, submission: &Submission, now: Timestamp) -> &'static str {
-    match (&submission.password, account.password_in_body) {
-        (PasswordFound::None, false) => "not found, not asked for",
-        (PasswordFound::None, true) => "not found, but asked for",
-        (PasswordFound::Contradicting, _) => "found several that differ",
-        (PasswordFound::One(_), false) => "found and removed, not asked for",
-        (PasswordFound::One(password), true) => {
-            let checker = Credentials::new([0; 32], 1, std::time::Duration::from_secs(60));
-            match checker.check(account, password, now).await {
-                Check::Right => "found, right",
-                Check::Wrong => "found, wrong",
-                Check::Busy => "found, not checked",
-            }
-        }
-    }
-}
+const NO_SUCH_LIST: &str = "refused: the account has no such list";
 
-async fn verdict(
+/// What would be decided, and what became of the password.
+fn verdict(
     account: &Account,
-    submission: &Submission,
+    locked: bool,
     recipients: &[Recipient],
-    strikes: Strikes,
-    now: Timestamp,
-) -> &'static str {
-    let locked = strikes.is_locked(now);
-    let has_list = recipients
-        .iter()
-        .any(|recipient| matches!(recipient, Recipient::List(_)));
-    match (locked, account.password_in_body) {
-        (true, _) if has_list => "accepted; its lists end with 6002 because the account is locked",
-        (true, true) => "refused: the account is locked",
-        (true, false) => "accepted: the lock does not stop mails without a password",
-        (false, false) => "accepted by its sender address",
-        (false, true) => match password(account, submission, now).await {
-            "found, right" => "accepted with its password",
-            "found, wrong" => "refused, and counted as a wrong password",
-            _ => "refused; not counted",
+    submission: &Submission,
+) -> (&'static str, &'static str) {
+    let found = match (&submission.password, account.password_in_body) {
+        (PasswordFound::None, true) => "not found, but asked for",
+        (PasswordFound::None, false) => "not found, not asked for",
+        (PasswordFound::Contradicting, _) => "found several that differ",
+        (PasswordFound::One(_), true) => "found",
+        (PasswordFound::One(_), false) => "found and removed, not asked for",
+    };
+    let no_list = authenticate::has_nothing_but_unknown_lists(account, recipients);
+    match authenticate::judge(account, locked, recipients, &submission.password) {
+        Judgement::Check(password) if credential::is_right(account, password) => match no_list {
+            true => (NO_SUCH_LIST, "found, right"),
+            false => ("accepted with its password", "found, right"),
         },
+        Judgement::Check(_) => ("refused, and counted as a wrong password", "found, wrong"),
+        Judgement::Refused if locked => ("refused: the account is locked", found),
+        Judgement::Refused => ("refused; not counted", found),
+        Judgement::Stands(_) if no_list => (NO_SUCH_LIST, found),
+        Judgement::Stands(Standing::LockedUnproved) => (
+            "accepted, and all of it ends with 6002 because the account is locked",
+            found,
+        ),
+        Judgement::Stands(Standing::LockedByAddress) => (
+            "accepted by its sender address; lists end with 6002 because the account is locked",
+            found,
+        ),
+        Judgement::Stands(Standing::Proved(_)) => ("accepted by its sender address", found),
     }
 }
 
@@ -218,7 +248,7 @@ async fn add_documents(
         Ok(documents) => documents,
         Err(refusal) => {
             value["verdict"] = json!("refused");
-            value["why"] = json!(format!("{refusal:?}"));
+            value["why"] = json!(why(&refusal));
             return Ok(());
         }
     };

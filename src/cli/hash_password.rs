@@ -45,7 +45,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 fn first_line() -> Result<Secret, Failure> {
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
+    let read = std::io::stdin().lock().read_line(&mut line);
+    read.map_err(|e| Failure::new(Exit::Input, format!("standard input: {e}")))?;
     let length = line.trim_end_matches(['\r', '\n']).len();
     line.truncate(length);
     Ok(Secret::new(line))

@@ -11,13 +11,13 @@ use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
 use crate::cli::load;
+use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Loaded;
+use crate::queue::NotResent;
 use crate::queue::report::Desk;
-use crate::queue::report::Telling;
 use crate::record::Log;
 use crate::record::Subject;
-use crate::serve::open_store;
 use crate::storage::Store;
 use crate::storage::events;
 use crate::storage::events::About;
@@ -137,12 +137,7 @@ fn cancel(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
                     host: &host,
                     now,
                 };
-                desk.batch_if_settled(
-                    tx,
-                    job.batch,
-                    account.as_deref(),
-                    Telling::AsTheAccountSays,
-                )?;
+                desk.batch_if_settled(tx, job.batch, account.as_deref())?;
             }
             Ok(true)
         });
@@ -172,15 +167,20 @@ fn resend(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
         .ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{}`", job.account)))?;
     let writer = store.clone();
     let per_account = account.max_calls.unwrap_or(loaded.config.queue.per_account);
+    let rules = loaded.config.destinations.clone();
     let again = block_on(async move {
-        let again = crate::queue::resend(&writer, &job, per_account, SystemClock.now()).await;
-        Ok(again?)
+        let now = SystemClock.now();
+        Ok(crate::queue::resend(&writer, &job, &rules, per_account, now).await?)
     })?;
     match again {
-        Some(again) => output::line(&format!("job {again}")),
-        None => Err(Failure::new(
+        Ok(again) => output::line(&format!("job {again}")),
+        Err(NotResent::Denied) => Err(Failure::new(
             Exit::Input,
-            format!("the documents of job {id} are no longer kept, or it names a list"),
+            format!("the destination of job {id} is not allowed"),
+        )),
+        Err(NotResent::NoDocuments) => Err(Failure::new(
+            Exit::Input,
+            format!("the documents of job {id} are not kept"),
         )),
     }
 }

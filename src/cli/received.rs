@@ -13,14 +13,19 @@ use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
 use crate::cli::load;
+use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Loaded;
+use crate::fax::Document;
+use crate::fax::DocumentKind;
+use crate::fax::FaxFile;
 use crate::fax::FaxNumber;
+use crate::fax::PageOptions;
 use crate::fax::StationId;
 use crate::receive::ReceiveError;
 use crate::receive::Reception;
 use crate::render;
-use crate::serve::open_store;
+use crate::render::Renderer;
 use crate::storage::StorageError;
 use crate::storage::Store;
 use crate::storage::Transaction;
@@ -110,7 +115,7 @@ fn inject(loaded: &Loaded, store: Store, to: &str, from: &str, file: &Path) -> R
         .map_err(|e| Failure::new(Exit::Input, format!("{to}: {e}")))?;
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let bytes = std::fs::read(file).map_err(|e| Failure::new(Exit::NoInput, named(&e)))?;
-    let fax = render::check_received(&bytes).map_err(|e| Failure::new(Exit::Input, named(&e)))?;
+    let fax = fax_of(bytes, file, loaded).map_err(|e| Failure::new(Exit::Input, e))?;
     let clock = Arc::new(SystemClock);
     let call = format!("inject:{}", store.ids().next(clock.now()));
     let reception = Reception {
@@ -135,6 +140,27 @@ fn inject(loaded: &Loaded, store: Store, to: &str, from: &str, file: &Path) -> R
         })
     })?;
     output::line(&format!("received {id}"))
+}
+
+/// A fax as machines send it is taken as it is; any other TIFF becomes one as documents do.
+fn fax_of(bytes: Vec<u8>, file: &Path, loaded: &Loaded) -> Result<FaxFile, String> {
+    if let Ok(fax) = render::check_received(&bytes) {
+        return Ok(fax);
+    }
+    let document = Document {
+        name: Some(file.display().to_string()),
+        kind: DocumentKind::Tiff,
+        media_type: "image/tiff".to_owned(),
+        bytes,
+    };
+    let exe = std::env::current_exe().map_err(|e| e.to_string())?;
+    let renderer = Renderer::new(exe, &loaded.config.render);
+    let rendered =
+        block_on(async move { Ok(renderer.pages(&[document], &PageOptions::default()).await) });
+    match rendered {
+        Ok(rendered) => rendered.map_err(|e| e.to_string()),
+        Err(failure) => Err(failure.text),
+    }
 }
 
 fn shown(

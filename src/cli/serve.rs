@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
+use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
 use crate::cli::load;
@@ -17,7 +18,6 @@ use crate::time::SystemClock;
 /// Runs until SIGTERM or SIGINT; SIGHUP reads the accounts again.
 pub(crate) fn run(config: &Path) -> Result<(), Failure> {
     let loaded = load(config)?;
-    forbid_core_dumps();
     tracing::info!(config = loaded.config.effective(), "configuration in force");
     block_on(async {
         let gateway = Gateway::start(Setup {
@@ -27,7 +27,8 @@ pub(crate) fn run(config: &Path) -> Result<(), Failure> {
             clock: Arc::new(SystemClock),
             metrics: Some(Metrics::install().map_err(anyhow::Error::msg)?),
         });
-        let gateway = gateway.await?;
+        let gateway = gateway.await;
+        let gateway = gateway.map_err(|e| Failure::new(Exit::Unavailable, format!("{e:#}")))?;
         for address in &gateway.smtp {
             tracing::info!(%address, "mail is taken");
         }

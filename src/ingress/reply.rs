@@ -170,7 +170,11 @@ pub(super) fn refusal(refusal: &Refusal, incident: &str) -> Reply {
         }
         Refusal::UnknownOption(option) => {
             let option: String = option.chars().take(MOST_OPTION).collect();
-            Reply::quoting(550, "5.5.4", &format!("Unknown subject option {option}"))
+            Reply::quoting(
+                550,
+                "5.5.4",
+                &format!("Subject option not understood: {option}"),
+            )
         }
     }
 }
@@ -226,7 +230,7 @@ mod tests {
             (Refusal::NotAuthenticated, "550 5.7.8 "),
             (
                 Refusal::UnknownOption("/zz".into()),
-                "550 5.5.4 Unknown subject option /zz\r\n",
+                "550 5.5.4 Subject option not understood: /zz\r\n",
             ),
         ] {
             assert!(refused(&fact).starts_with(start), "{fact:?}");
@@ -245,7 +249,7 @@ mod tests {
     fn a_subject_cannot_write_a_reply_line_of_its_own() {
         let option = Refusal::UnknownOption(format!("/a\r\n250 ok\u{7}件{}", "x".repeat(900)));
         let text = refused(&option);
-        assert!(text.starts_with("550 5.5.4 Unknown subject option /a??250 ok??xxx"));
+        assert!(text.starts_with("550 5.5.4 Subject option not understood: /a??250 ok??xxx"));
         assert_eq!(text.matches('\n').count(), 1);
         assert!(text.len() <= 512 && text.is_ascii());
     }

@@ -13,17 +13,6 @@ use crate::storage::outbox::Kind;
 use crate::storage::outbox::MailRow;
 use crate::time::Timestamp;
 
-/// Whether a settled batch is told although the account may not want to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Telling {
-    /// `result_mail.when` decides.
-    AsTheAccountSays,
-    /// A list was stopped by the lock: told whatever `when` says (row C4).
-    InAnyCase,
-    /// A list was stopped by the lock, and that was told within the hour: only told if there is more.
-    ToldLately,
-}
-
 /// Where mails about batches are written.
 pub struct Desk<'a> {
     /// New identifiers.
@@ -35,7 +24,7 @@ pub struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Writes the result mails of `batch` if all its jobs are settled.
+    /// Writes the result mails of `batch` if all its jobs are settled and the account wants to know.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -44,49 +33,45 @@ impl Desk<'_> {
         tx: &mut dyn Transaction,
         batch: i64,
         account: Option<&Account>,
-        telling: Telling,
     ) -> Result<(), StorageError> {
-        let Some(row) = jobs::batch(tx, batch)? else {
+        let settled = jobs::batch(tx, batch)?.filter(|row| row.settled >= row.jobs);
+        let Some(row) = settled else {
             return Ok(());
         };
-        if row.settled < row.jobs {
-            // Told with the rest; that the lock must be told is not forgotten.
-            return match telling {
-                Telling::InAnyCase => jobs::force_report(tx, batch),
-                Telling::AsTheAccountSays | Telling::ToldLately => Ok(()),
-            };
+        let when = account.map(|account| account.result_mail.when);
+        let not_sent = jobs::not_sent(tx, batch)?;
+        let wanted = match when.unwrap_or_default() {
+            When::Always => true,
+            When::Failure => not_sent > 0,
+            When::Never => false,
+            When::Success => not_sent == 0,
+        };
+        match wanted {
+            true => self.write(tx, &row, account),
+            false => Ok(()),
         }
-        if self.is_told(tx, &row, account, telling)? {
-            self.write(tx, &row, account)?;
-        }
-        Ok(())
     }
 
-    fn is_told(
+    /// Writes the mails about a batch that the lock stopped, whatever the account wants, unless all its
+    /// lists were told of within the hour (row C4).
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn stopped<'l>(
         &self,
         tx: &mut dyn Transaction,
-        batch: &BatchRow,
-        account: Option<&Account>,
-        telling: Telling,
-    ) -> Result<bool, StorageError> {
-        let tally = jobs::tally(tx, batch.id)?;
-        if telling == Telling::InAnyCase || batch.forced_report {
-            return Ok(true);
+        batch: i64,
+        account: &Account,
+        lists: impl Iterator<Item = &'l str>,
+    ) -> Result<(), StorageError> {
+        let mut must_tell = false;
+        for list in lists {
+            must_tell |= jobs::may_tell_of_list(tx, &account.id, list, self.now)?;
         }
-        if telling == Telling::ToldLately && tally.stopped_by_lock == batch.jobs {
-            return Ok(false);
+        match jobs::batch(tx, batch)?.filter(|_| must_tell) {
+            Some(row) => self.write(tx, &row, Some(account)),
+            None => Ok(()),
         }
-        Ok(
-            match account
-                .map(|account| account.result_mail.when)
-                .unwrap_or_default()
-            {
-                When::Always => true,
-                When::Failure => tally.not_sent > 0,
-                When::Never => false,
-                When::Success => tally.not_sent == 0,
-            },
-        )
     }
 
     fn write(
@@ -95,13 +80,14 @@ impl Desk<'_> {
         batch: &BatchRow,
         account: Option<&Account>,
     ) -> Result<(), StorageError> {
-        let further = account
-            .map(|account| account.result_mail.to.as_slice())
-            .unwrap_or_default();
+        let further = account.map(|account| account.result_mail.to.as_slice());
+        let further = further.unwrap_or_default().iter().map(Address::as_str);
         let mut recipients = vec![batch.reply_to.as_str()];
-        recipients.extend(further.iter().map(Address::as_str));
-        recipients.retain(|recipient| !recipient.is_empty());
-        recipients.dedup();
+        for recipient in further {
+            if !recipients.contains(&recipient) {
+                recipients.push(recipient);
+            }
+        }
         for recipient in recipients {
             let (id, jobs) = (batch.id, batch.jobs);
             outbox::add(

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::admit;
+use crate::config::Destinations;
 use crate::fax::Destination;
 use crate::record::Log;
 use crate::record::Subject;
@@ -17,23 +19,35 @@ use crate::storage::jobs::NewJob;
 use crate::storage::jobs::State;
 use crate::time::Timestamp;
 
-/// Sends the documents of a settled job to its destination again, as a batch of its own. `None`: the
-/// documents are no longer kept, or the job names a list that was refused whole.
+/// Why a job was not sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotResent {
+    /// The destination rules refuse it: an operator's command goes no further than a mail.
+    Denied,
+    /// The documents are no longer kept, or never were: the lock stopped it.
+    NoDocuments,
+}
+
+/// Sends the documents of a settled job to its destination again, as a batch of its own.
 ///
 /// # Errors
 /// [`StorageError`]; then nothing was stored.
 pub async fn resend(
     store: &Store,
     job: &JobRow,
+    rules: &Destinations,
     max_calls: usize,
     now: Timestamp,
-) -> Result<Option<i64>, StorageError> {
+) -> Result<Result<i64, NotResent>, StorageError> {
     let of = job.batch;
-    let Some(old) = store.read(move |tx| jobs::batch(tx, of)).await? else {
-        return Ok(None);
+    let kept = store.read(move |tx| jobs::batch(tx, of)).await?;
+    let kept = kept.filter(|old| !old.expired && job.status != Status::STOPPED_BY_LOCK);
+    let Some(old) = kept else {
+        return Ok(Err(NotResent::NoDocuments));
     };
-    if old.expired || Destination::from_canonical(&job.destination).is_none() {
-        return Ok(None);
+    let destination = Destination::from_canonical(&job.destination);
+    if !destination.is_some_and(|destination| admit::is_allowed(&destination, rules)) {
+        return Ok(Err(NotResent::Denied));
     }
     let batch = again(old, store.ids().next(now), now);
     if batch.documents.is_none() {
@@ -69,7 +83,7 @@ pub async fn resend(
         Log::new(tx, writer.ids(), now).resent(about, of)
     });
     written.await?;
-    Ok(Some(id))
+    Ok(Ok(id))
 }
 
 fn again(old: BatchRow, id: i64, now: Timestamp) -> NewBatch {

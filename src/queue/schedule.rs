@@ -8,8 +8,10 @@ use crate::storage::jobs::Settlement;
 use crate::storage::jobs::State;
 use crate::time::Timestamp;
 
-/// Calls to one destination without a success between them, over all jobs, within a day. Japan's terminal equipment
-/// rules (articles 11-3 and 32-3) allow automatic redialling up to 15 times.
+/// Calls to one number within a day without a success between them, over all jobs.
+///
+/// After that nobody redials it automatically: Japan's terminal equipment rules (articles 11-3 and
+/// 32-3) allow 15 times.
 pub const MOST_CALLS_TO_ONE: u32 = 15;
 
 /// What becomes of a job whose `attempt`-th call had this `outcome`, when its destination has been
@@ -21,6 +23,7 @@ pub fn settle(
     retry: &Retry,
     now: Timestamp,
 ) -> Settlement {
+    let mut reason = None;
     let (state, cause, report) = match outcome {
         Outcome::Sent(report) => {
             return Settlement {
@@ -40,15 +43,15 @@ pub fn settle(
             (State::Failed, cause, report)
         }
         Outcome::Retry(cause, report) if calls >= MOST_CALLS_TO_ONE => {
+            reason = Some(format!("called {MOST_CALLS_TO_ONE} times without success"));
             (State::Failed, cause, report)
         }
         Outcome::Retry(cause, report) => (State::Sleeping, cause, report),
     };
-    let limited = state == State::Failed && attempt < retry.attempts && calls >= MOST_CALLS_TO_ONE;
     Settlement {
         state,
         status: Status::of_cause(cause),
-        reason: limited.then(|| format!("called {MOST_CALLS_TO_ONE} times without success")),
+        reason,
         next_at: now.plus(retry.interval),
         report: Some(report),
     }

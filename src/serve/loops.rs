@@ -118,8 +118,9 @@ pub(super) async fn sweep(
 async fn sweep_once(dispatcher: &Arc<Dispatcher>, work: &Notify) -> Result<(), StorageError> {
     let (owner, now) = (dispatcher.owner, dispatcher.clock.now());
     let until = now.plus(dispatcher.config.queue.lease);
+    let at_work = dispatcher.at_work.jobs();
     let swept = dispatcher.store.write(move |tx| {
-        jobs::renew(tx, owner, until)?;
+        jobs::renew(tx, owner, &at_work, until)?;
         Ok((jobs::promote(tx, now)?, jobs::dialled(tx, now)?))
     });
     let (moved, dialled) = swept.await?;
@@ -201,14 +202,17 @@ async fn retain_once(
 ) -> Result<bool, StorageError> {
     let pages = clock.now().minus(config.retention.pages);
     let history = clock.now().minus(config.retention.history);
-    let expired = store.write(move |tx| {
-        let batches = jobs::expire_batches(tx, pages)?;
-        let faxes = received::expire(tx, pages)?;
-        let gone = jobs::purge_history(tx, history)? + received::purge(tx, history)?;
-        Ok((batches, faxes, gone))
+    let removed = store.write(move |tx| {
+        let mut batches = jobs::expire_batches(tx, pages)?;
+        let mut faxes = received::expire(tx, pages)?;
+        // Once more with the last trace: a crash may have come between a row and its files.
+        let (gone, others) = jobs::purge_history(tx, history)?;
+        batches.extend(gone);
+        faxes.extend(received::purge(tx, history)?);
+        Ok((batches, faxes, others))
     });
-    let (batches, faxes, gone) = expired.await?;
-    let more = !batches.is_empty() || !faxes.is_empty() || gone > 0;
+    let (batches, faxes, others) = removed.await?;
+    let more = !batches.is_empty() || !faxes.is_empty() || others > 0;
     let blobs = Arc::clone(store.blobs());
     let removed = tokio::task::spawn_blocking(move || -> Result<(), StorageError> {
         for batch in batches {

@@ -21,6 +21,38 @@ use crate::monitor::Health;
 /// rename; there are few of them.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Watched account files.
+pub(super) struct Watching {
+    reloading: Reloading,
+    files: Vec<PathBuf>,
+    // Looks at them for as long as it lives.
+    watcher: Option<PollWatcher>,
+}
+
+impl Watching {
+    /// Reads what changes or is asked for, until the gateway stops.
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = self.reloading.asked.notified() => {}
+                _ = stopping.wait_for(|stop| *stop) => return,
+            }
+            self.catch_up().await;
+        }
+    }
+
+    /// Reads until what was read is what is watched: a watcher sees only what changes after its first look.
+    async fn catch_up(&mut self) {
+        while let Some(files) = self.reloading.reload().await {
+            if files == self.files {
+                return;
+            }
+            self.watcher = self.reloading.watch(files.clone());
+            self.files = files;
+        }
+    }
+}
+
 /// Keeps the accounts in force true to their files.
 pub(super) struct Reloading {
     pub(super) config_file: PathBuf,
@@ -31,22 +63,18 @@ pub(super) struct Reloading {
 }
 
 impl Reloading {
-    /// Watches `files` and whatever later readings name, until the gateway stops.
-    pub(super) async fn run(self, files: Vec<PathBuf>, mut stopping: watch::Receiver<bool>) {
+    /// Watches `files`, which are in force, and whatever later readings name. What changed between that
+    /// reading and this watching is in force too when this returns.
+    pub(super) async fn start(self, files: Vec<PathBuf>) -> Watching {
         metrics::gauge!("faxgate_accounts_stale").set(0.0);
         self.count();
-        let mut watching = self.watch(files);
-        loop {
-            tokio::select! {
-                () = self.asked.notified() => {}
-                _ = stopping.wait_for(|stop| *stop) => return,
-            }
-            if let Some(files) = self.reload().await {
-                watching = self.watch(files);
-            }
-            // The watcher lives until the next one has been set up.
-            let _ = &watching;
-        }
+        let mut watching = Watching {
+            watcher: self.watch(files.clone()),
+            files,
+            reloading: self,
+        };
+        watching.catch_up().await;
+        watching
     }
 
     async fn reload(&self) -> Option<Vec<PathBuf>> {
@@ -58,6 +86,7 @@ impl Reloading {
                 tracing::info!(accounts, "accounts are in force");
                 self.accounts
                     .store(Arc::new(Directory::new(&loaded.accounts)));
+                self.count();
                 self.health.well("accounts");
                 metrics::gauge!("faxgate_accounts_stale").set(0.0);
                 Some(loaded.files)

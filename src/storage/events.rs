@@ -64,7 +64,7 @@ pub fn add(tx: &mut dyn Transaction, event: &EventRow) -> Result<(), StorageErro
     Ok(())
 }
 
-/// The events about something, oldest first, at most 1,000.
+/// The events about something, at most 1,000: an account's newest first, others oldest first.
 ///
 /// # Errors
 /// [`StorageError`].

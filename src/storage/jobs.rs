@@ -9,6 +9,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use crate::fax::Destination;
 use crate::status::Status;
 use crate::storage::Row;
@@ -23,6 +25,7 @@ pub use claim::claim;
 pub use claim::dialled;
 pub use claim::fence_restarted;
 pub use claim::forget_claim;
+pub use claim::is_cancelled;
 pub use claim::promote;
 pub use claim::put_off;
 pub use claim::redials;
@@ -119,8 +122,6 @@ pub struct BatchRow {
     pub pages: Option<u32>,
     /// Why the documents cannot become pages; final.
     pub render_error: Option<String>,
-    /// Whether it is told when settled whatever the account wants.
-    pub forced_report: bool,
     /// Jobs in all.
     pub jobs: i64,
     /// Jobs settled.
@@ -139,21 +140,27 @@ pub fn pages_file(batch: i64) -> String {
     format!("{batch}-pages")
 }
 
-/// The batch with this identity, accepted after `since` and not stopped by the lock.
+/// The batch with this identity, accepted after `since`, its documents still kept and not stopped by
+/// the lock.
 ///
 /// # Errors
-/// [`StorageError`].
+/// [`StorageError::InProgress`] if it is being written at this moment: whether it will be accepted is
+/// not known yet.
 pub fn find_batch(
     tx: &mut dyn Transaction,
     identity: &[u8; 32],
     since: Timestamp,
 ) -> Result<Option<i64>, StorageError> {
     let row = tx.first(
-        "SELECT id FROM batch WHERE identity = ?1 AND created_at > ?2 AND stopped = 0
+        "SELECT id, published FROM batch
+         WHERE identity = ?1 AND created_at > ?2 AND stopped = 0 AND expired = 0
          ORDER BY created_at LIMIT 1",
         &[identity.as_slice().into(), since.into()],
     )?;
-    Ok(row.map(|row| row.integer(0)))
+    match row {
+        Some(row) if row.integer(1) == 0 => Err(StorageError::InProgress),
+        row => Ok(row.map(|row| row.integer(0))),
+    }
 }
 
 /// Stores a batch without jobs. Unpublished, it is invisible until [`publish`].
@@ -245,16 +252,25 @@ pub fn publish(tx: &mut dyn Transaction, batch: i64) -> Result<(), StorageError>
     Ok(())
 }
 
-/// Removes batches that a crash left half written: their senders were never answered.
+/// Removes batches that were left half written, all or only `batch`: their senders were not told that
+/// they are accepted. Returns them; their files are to be removed.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn drop_unpublished(tx: &mut dyn Transaction) -> Result<usize, StorageError> {
-    tx.execute(
-        "DELETE FROM job WHERE batch IN (SELECT id FROM batch WHERE published = 0)",
-        &[],
+pub fn drop_unpublished(
+    tx: &mut dyn Transaction,
+    batch: Option<i64>,
+) -> Result<Vec<i64>, StorageError> {
+    let which = "(SELECT id FROM batch WHERE published = 0 AND id = COALESCE(?1, id))";
+    let jobs = format!("(SELECT id FROM job WHERE batch IN {which})");
+    let batch = [batch.into()];
+    tx.execute(&format!("DELETE FROM attempt WHERE job IN {jobs}"), &batch)?;
+    tx.execute(&format!("DELETE FROM job WHERE batch IN {which}"), &batch)?;
+    let dropped = tx.query(
+        &format!("DELETE FROM batch WHERE id IN {which} RETURNING id"),
+        &batch,
     )?;
-    tx.execute("DELETE FROM batch WHERE published = 0", &[])
+    Ok(dropped.iter().map(|row| row.integer(0)).collect())
 }
 
 /// Lets an account's jobs of `class` take part in the fair share, at most `max_calls` at a time.
@@ -271,12 +287,12 @@ pub fn activate_lane(
 ) -> Result<(), StorageError> {
     tx.execute(
         "INSERT INTO lane(account, class, vtime, active, max_calls)
-         VALUES(?1, ?2, COALESCE((SELECT MIN(vtime) FROM lane WHERE active = 1), 0), 1, COALESCE(?3, 1))
+         VALUES(?1, ?2, (SELECT vtime FROM fair_share), 1, COALESCE(?3, 1))
          ON CONFLICT(account, class) DO UPDATE SET
-             vtime = CASE WHEN active = 1 THEN vtime
-                          ELSE MAX(vtime, COALESCE((SELECT MIN(vtime) FROM lane WHERE active = 1), 0)) END,
+             vtime = CASE WHEN lane.active = 1 OR lane.vtime > excluded.vtime
+                          THEN lane.vtime ELSE excluded.vtime END,
              active = 1,
-             max_calls = COALESCE(?3, max_calls)",
+             max_calls = COALESCE(?3, lane.max_calls)",
         &[account.into(), class.into(), max_calls.into()],
     )?;
     Ok(())
@@ -293,11 +309,11 @@ pub fn prepare_lane(
     tx: &mut dyn Transaction,
     account: &str,
     class: i64,
-    max_calls: Option<usize>,
+    max_calls: usize,
 ) -> Result<(), StorageError> {
     tx.execute(
-        "INSERT INTO lane(account, class, vtime, active, max_calls) VALUES(?1, ?2, 0, 0, COALESCE(?3, 1))
-         ON CONFLICT(account, class) DO UPDATE SET max_calls = ?3 WHERE max_calls <> ?3",
+        "INSERT INTO lane(account, class, vtime, active, max_calls) VALUES(?1, ?2, 0, 0, ?3)
+         ON CONFLICT(account, class) DO UPDATE SET max_calls = ?3 WHERE lane.max_calls <> ?3",
         &[account.into(), class.into(), max_calls.into()],
     )?;
     Ok(())
@@ -310,7 +326,7 @@ pub fn prepare_lane(
 pub fn batch(tx: &mut dyn Transaction, id: i64) -> Result<Option<BatchRow>, StorageError> {
     let row = tx.first(
         "SELECT id, account, door, proof, reference, message_id, reply_to, page_options, documents, expired,
-             pages, render_error, forced_report, jobs, settled, created_at
+             pages, render_error, jobs, settled, created_at
          FROM batch WHERE id = ?1",
         &[id.into()],
     )?;
@@ -329,40 +345,16 @@ pub fn set_pages(tx: &mut dyn Transaction, batch: i64, pages: u32) -> Result<(),
     Ok(())
 }
 
-/// Notes that a batch is told when settled whatever the account wants.
+/// How many jobs of a batch were not sent.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn force_report(tx: &mut dyn Transaction, batch: i64) -> Result<(), StorageError> {
-    tx.execute(
-        "UPDATE batch SET forced_report = 1 WHERE id = ?1",
+pub fn not_sent(tx: &mut dyn Transaction, batch: i64) -> Result<i64, StorageError> {
+    let row = tx.first(
+        "SELECT COUNT(*) FROM job WHERE batch = ?1 AND status <> 0",
         &[batch.into()],
     )?;
-    Ok(())
-}
-
-/// How the jobs of a batch ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Settled without having been sent.
-    pub not_sent: i64,
-    /// Of these, stopped by the lock.
-    pub stopped_by_lock: i64,
-}
-
-/// Counts how the jobs of a batch ended.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn tally(tx: &mut dyn Transaction, batch: i64) -> Result<Tally, StorageError> {
-    let row = tx.first(
-        "SELECT COALESCE(SUM(status <> 0), 0), COALESCE(SUM(status = ?2), 0) FROM job WHERE batch = ?1",
-        &[batch.into(), Status::STOPPED_BY_LOCK.into()],
-    )?;
-    Ok(row.map_or_else(Tally::default, |row| Tally {
-        not_sent: row.integer(0),
-        stopped_by_lock: row.integer(1),
-    }))
+    Ok(row.map_or(0, |row| row.integer(0)))
 }
 
 /// Notes that the documents of a batch can never become pages, and why.
@@ -391,11 +383,11 @@ pub fn may_tell_of_list(
     list: &str,
     now: Timestamp,
 ) -> Result<bool, StorageError> {
-    const HOUR_MS: i64 = 3_600_000;
+    let hour_ago = now.minus(Duration::from_secs(3600));
     let told = tx.execute(
         "INSERT INTO list_notice(account, list, at) VALUES(?1, ?2, ?3)
-         ON CONFLICT(account, list) DO UPDATE SET at = ?3 WHERE at <= ?3 - ?4",
-        &[account.into(), list.into(), now.into(), HOUR_MS.into()],
+         ON CONFLICT(account, list) DO UPDATE SET at = ?3 WHERE list_notice.at <= ?4",
+        &[account.into(), list.into(), now.into(), hour_ago.into()],
     )?;
     Ok(told > 0)
 }
@@ -416,10 +408,9 @@ fn batch_row(row: &Row) -> BatchRow {
             .optional_integer(10)
             .and_then(|pages| u32::try_from(pages).ok()),
         render_error: row.optional_text(11),
-        forced_report: row.integer(12) != 0,
-        jobs: row.integer(13),
-        settled: row.integer(14),
-        created_at: Timestamp::from_ms(row.integer(15)),
+        jobs: row.integer(12),
+        settled: row.integer(13),
+        created_at: Timestamp::from_ms(row.integer(14)),
     }
 }
 

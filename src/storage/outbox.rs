@@ -236,8 +236,8 @@ pub fn about(
 /// [`StorageError`].
 pub fn waiting(tx: &mut dyn Transaction, now: Timestamp) -> Result<(i64, i64), StorageError> {
     let row = tx.first(
-        "SELECT COUNT(*), COALESCE(SUM(gated = 1 AND EXISTS (SELECT 1 FROM strikes
-             WHERE strikes.account = outbox.account AND locked_until > ?1)), 0)
+        "SELECT COUNT(*), COALESCE(SUM(CASE WHEN gated = 1 AND EXISTS (SELECT 1 FROM strikes
+             WHERE strikes.account = outbox.account AND locked_until > ?1) THEN 1 ELSE 0 END), 0)
          FROM outbox WHERE state = 0",
         &[now.into()],
     )?;

@@ -31,14 +31,21 @@ pub fn pages_file(id: i64) -> String {
     format!("{id}-received")
 }
 
-/// Stores a received fax. `false`: its call is stored already, and nothing changed.
+/// Stores a received fax. `Some`: its call is stored already under this identifier, and nothing changed.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn insert(tx: &mut dyn Transaction, fax: &ReceivedRow) -> Result<bool, StorageError> {
-    let inserted = tx.execute(
+pub fn insert(tx: &mut dyn Transaction, fax: &ReceivedRow) -> Result<Option<i64>, StorageError> {
+    let known = tx.first(
+        "SELECT id FROM received WHERE call = ?1",
+        &[(&fax.call).into()],
+    )?;
+    if let Some(row) = known {
+        return Ok(Some(row.integer(0)));
+    }
+    tx.execute(
         "INSERT INTO received(id, account, number, call, remote_id, pages, received_at)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(call) DO NOTHING",
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &[
             fax.id.into(),
             (&fax.account).into(),
@@ -49,7 +56,7 @@ pub fn insert(tx: &mut dyn Transaction, fax: &ReceivedRow) -> Result<bool, Stora
             fax.received_at.into(),
         ],
     )?;
-    Ok(inserted > 0)
+    Ok(None)
 }
 
 /// The received fax `id`.
@@ -91,15 +98,16 @@ pub fn expire(tx: &mut dyn Transaction, before: Timestamp) -> Result<Vec<i64>, S
     Ok(rows.iter().map(|row| row.integer(0)).collect())
 }
 
-/// Removes expired faxes from before `before`.
+/// Removes expired faxes from before `before`. Returns them; their files are to be removed.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn purge(tx: &mut dyn Transaction, before: Timestamp) -> Result<usize, StorageError> {
-    tx.execute(
-        "DELETE FROM received WHERE received_at < ?1 AND expired = 1",
+pub fn purge(tx: &mut dyn Transaction, before: Timestamp) -> Result<Vec<i64>, StorageError> {
+    let rows = tx.query(
+        "DELETE FROM received WHERE received_at < ?1 AND expired = 1 RETURNING id",
         &[before.into()],
-    )
+    )?;
+    Ok(rows.iter().map(|row| row.integer(0)).collect())
 }
 
 const SELECT: &str =

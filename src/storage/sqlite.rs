@@ -28,6 +28,7 @@ const OLDEST_SAFE_VERSION: i32 = 3_051_003;
 
 type Answer = Box<dyn Any + Send>;
 type Body = Box<dyn FnMut(&mut dyn Transaction) -> Result<Answer, StorageError> + Send>;
+type Say = Box<dyn FnOnce() + Send>;
 type Reply = Box<dyn FnOnce(Result<Answer, StorageError>) + Send>;
 
 struct Work {
@@ -104,7 +105,7 @@ impl Engine {
             Some(connection) => connection,
             None => open_reader(&self.path)?,
         };
-        let result = body(&mut Open(&connection));
+        let result = body(&mut Open::new(&connection));
         if let Ok(mut readers) = self.readers.lock() {
             readers.push(connection);
         }
@@ -172,14 +173,15 @@ fn write_groups(connection: &Connection, inbox: &mpsc::Receiver<Work>) {
             (first.reply)(Err(database(error)));
             continue;
         }
-        let done = run_group(connection, first, inbox);
-        let committed = connection.execute_batch("COMMIT");
-        if committed.is_err() {
-            // Nothing to do about a failing rollback: the next BEGIN will say so.
-            let _ = connection.execute_batch("ROLLBACK");
+        let group = run_group(connection, first, inbox);
+        let failure = match group.is_lost {
+            true => Some("the database undid the transaction".to_owned()),
+            false => commit(connection),
+        };
+        if failure.is_none() {
+            group.say.into_iter().for_each(|say| say());
         }
-        let failure = committed.err().map(|error| error.to_string());
-        for (reply, result) in done {
+        for (reply, result) in group.done {
             match &failure {
                 None => reply(result),
                 Some(text) => reply(Err(StorageError::Database(format!("commit: {text}")))),
@@ -189,48 +191,87 @@ fn write_groups(connection: &Connection, inbox: &mpsc::Receiver<Work>) {
     let _ = connection.execute_batch("PRAGMA optimize");
 }
 
-fn run_group(
-    connection: &Connection,
-    first: Work,
-    inbox: &mpsc::Receiver<Work>,
-) -> Vec<(Reply, Result<Answer, StorageError>)> {
+fn commit(connection: &Connection) -> Option<String> {
+    let error = connection.execute_batch("COMMIT").err()?;
+    // Nothing to do about a failing rollback: the next BEGIN will say so.
+    let _ = connection.execute_batch("ROLLBACK");
+    Some(error.to_string())
+}
+
+/// The bodies of one commit.
+#[derive(Default)]
+struct Group {
+    done: Vec<(Reply, Result<Answer, StorageError>)>,
+    say: Vec<Say>,
+    /// A full disk or an I/O error can make SQLite undo the whole transaction by itself. What ran
+    /// before is gone, and nothing more may run outside of one.
+    is_lost: bool,
+}
+
+fn run_group(connection: &Connection, first: Work, inbox: &mpsc::Receiver<Work>) -> Group {
     let began = Instant::now();
-    let mut done = Vec::new();
+    let mut group = Group::default();
     let mut next = Some(first);
     while let Some(mut work) = next.take() {
-        let result = in_savepoint(connection, &mut work.body);
-        done.push((work.reply, result));
-        if done.len() < MOST_BODIES && began.elapsed() < LONGEST_GROUP {
+        let (result, say) = in_savepoint(connection, &mut work.body);
+        group.done.push((work.reply, result));
+        group.say.extend(say);
+        group.is_lost = connection.is_autocommit();
+        if !group.is_lost && group.done.len() < MOST_BODIES && began.elapsed() < LONGEST_GROUP {
             next = inbox.try_recv().ok();
         }
     }
-    done
+    group
 }
 
-fn in_savepoint(connection: &Connection, body: &mut Body) -> Result<Answer, StorageError> {
-    connection
-        .execute_batch("SAVEPOINT body")
-        .map_err(database)?;
-    let result = body(&mut Open(connection));
+fn in_savepoint(
+    connection: &Connection,
+    body: &mut Body,
+) -> (Result<Answer, StorageError>, Vec<Say>) {
+    if let Err(error) = connection.execute_batch("SAVEPOINT body") {
+        return (Err(database(error)), Vec::new());
+    }
+    let mut open = Open::new(connection);
+    let result = body(&mut open);
     let end = match result {
         Ok(_) => "RELEASE body",
         Err(_) => "ROLLBACK TO body; RELEASE body",
     };
-    connection.execute_batch(end).map_err(database)?;
-    result
+    match (connection.execute_batch(end), result) {
+        (Ok(()), Ok(answer)) => (Ok(answer), open.say),
+        (Ok(()), Err(error)) => (Err(error), Vec::new()),
+        (Err(error), _) => (Err(database(error)), Vec::new()),
+    }
 }
 
-struct Open<'a>(&'a Connection);
+/// A connection inside a transaction, and what is to be said after it.
+struct Open<'a> {
+    connection: &'a Connection,
+    say: Vec<Say>,
+}
+
+impl<'a> Open<'a> {
+    fn new(connection: &'a Connection) -> Self {
+        Self {
+            connection,
+            say: Vec::new(),
+        }
+    }
+}
 
 impl Transaction for Open<'_> {
+    fn after_commit(&mut self, say: Say) {
+        self.say.push(say);
+    }
+
     fn execute(&mut self, sql: &str, values: &[Value]) -> Result<usize, StorageError> {
-        let mut statement = self.0.prepare_cached(sql).map_err(database)?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(database)?;
         let values = rusqlite::params_from_iter(values);
         statement.execute(values).map_err(database)
     }
 
     fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StorageError> {
-        let mut statement = self.0.prepare_cached(sql).map_err(database)?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(database)?;
         let columns = statement.column_count();
         let values = rusqlite::params_from_iter(values);
         let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Row> {

@@ -1,15 +1,13 @@
-//! What administrators do and see: accounts in files, commands, logs and metrics (rows C6, C7, I3, I9).
+//! What administrators do and see: accounts in files, commands, logs and metrics (rows C6, C7).
 
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::Command;
 
 use crate::gateway::Account;
 use crate::gateway::Gateway;
 use crate::gateway::Mail;
-use crate::gateway::Output;
 use crate::gateway::RIGHT;
-use crate::gateway::hash_of;
+use crate::gateway::Setup;
 use crate::gateway::paper;
 use crate::gateway::run_with_input;
 use crate::gateway::wait_for;
@@ -73,6 +71,46 @@ fn c6_a_bad_file_keeps_the_last_good_one_and_says_so() {
     });
     assert_eq!(gateway.metric("faxgate_accounts_stale"), Some(0.0));
     gateway.accepts(&yamada());
+}
+
+#[test]
+fn c6_a_missing_file_keeps_the_last_good_one_until_there_is_one_again() {
+    let gateway = both();
+    std::fs::remove_file(gateway.path("accounts.toml")).unwrap();
+    wait_for("a gateway that is not ready", || {
+        (gateway.page("/readyz").0 == 503).then_some(())
+    });
+    gateway.accepts(&Mail::plain(NUMBER));
+    gateway.write_accounts(&[Account::suzuki(), Account::new("yamada")]);
+    wait_for("a gateway that is ready again", || {
+        (gateway.page("/readyz").0 == 200).then_some(())
+    });
+    gateway.accepts(&yamada());
+}
+
+#[test]
+fn c6_a_new_file_in_a_folder_of_accounts_and_a_changed_list_are_seen() {
+    let suzuki = Account::suzuki().list_file("shops", "shops.csv");
+    let setup = Setup::new(&[])
+        .set("gateway", "accounts", "\"accounts.d\"")
+        .file("accounts.d/a.toml", suzuki.text().as_bytes())
+        .file("accounts.d/shops.csv", b"03-1111-2222,Shinjuku\n");
+    let gateway = Gateway::start(setup);
+    let new = Account::new("yamada").text();
+    std::fs::write(gateway.path("accounts.d/b.toml"), new).unwrap();
+    wait_for("the new account", || {
+        gateway.mail(&yamada()).starts_with("250").then_some(())
+    });
+    let table = "03-1111-2222,Shinjuku\n03-1111-3333,Meguro\n";
+    std::fs::write(gateway.path("accounts.d/shops.csv"), table).unwrap();
+    wait_for("the new member of the list", || {
+        gateway.accepts(&Mail::plain("shops@list.fax.example"));
+        let jobs = gateway.jobs();
+        let new = jobs
+            .iter()
+            .find(|job| job["destination"] == "0081311113333");
+        new.map(|job| assert_eq!(job["contact"], "Meguro"))
+    });
 }
 
 #[test]
@@ -175,6 +213,20 @@ fn c7_the_log_is_json_and_shortens_addresses_and_numbers() {
 }
 
 #[test]
+fn c7_rust_log_says_how_much_is_logged() {
+    let quiet = Setup::new(&[Account::suzuki()]).log("warn,faxgate::cli=info");
+    let gateway = Gateway::start(quiet);
+    gateway.accepts(&Mail::plain(NUMBER));
+    gateway.settled(1);
+    assert_eq!(gateway.events("settled").len(), 0);
+    let loud = Setup::new(&[Account::suzuki()]).log("info,faxgate=debug");
+    let gateway = Gateway::start(loud);
+    gateway.accepts(&Mail::plain(NUMBER));
+    gateway.settled(1);
+    assert_eq!(gateway.events("settled").len(), 1);
+}
+
+#[test]
 fn c7_operators_are_answered() {
     let gateway = both();
     assert_eq!(gateway.page("/livez").0, 200);
@@ -213,7 +265,7 @@ fn c7_an_account_is_one_object_with_its_lock() {
     let shown = gateway.account("tanaka");
     assert_eq!(shown["locked"], true);
     let until: jiff::Timestamp = shown["locked_until"].as_str().unwrap().parse().unwrap();
-    assert!(until > jiff::Timestamp::now());
+    assert!(until > crate::gateway::now());
     let unlock = gateway.command(&["account", "unlock", "tanaka"]);
     assert_eq!(unlock.code, 64, "a reason is needed");
     gateway.unlock("tanaka");
@@ -315,6 +367,38 @@ fn c7_a_settled_job_is_sent_again() {
 }
 
 #[test]
+fn c7_a_refused_list_cannot_be_sent_again() {
+    let gateway = both();
+    gateway.lock("suzuki");
+    gateway.accepts(&Mail::plain("branches@list.fax.example"));
+    let job = gateway.settled(1)[0]["id"].as_str().unwrap().to_owned();
+    gateway.unlock("suzuki");
+    assert_eq!(gateway.command(&["job", "resend", &job]).code, 65);
+}
+
+#[test]
+fn c7_jobs_are_listed_by_account_and_in_pages() {
+    let gateway = both();
+    for n in 0..3 {
+        gateway.accepts(&Mail::plain(&format!("00999-9999-{n}@fax.example")));
+    }
+    gateway.accepts(&Mail::right("00999-9999-9@fax.example"));
+    gateway.settled(4);
+    let ids = |arguments: &[&str]| -> Vec<String> {
+        let rows = gateway.json(&[&["job", "list"], arguments].concat());
+        let rows = rows.as_array().unwrap().clone();
+        rows.iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let own = ids(&["--account", "suzuki"]);
+    assert_eq!(own.len(), 3);
+    assert_eq!(ids(&["--account", "suzuki", "--limit", "2"]), own[..2]);
+    assert_eq!(ids(&["--account", "suzuki", "--before", &own[1]]), own[2..]);
+    assert_eq!(ids(&[]).len(), 4);
+}
+
+#[test]
 fn c7_explain_says_what_would_happen_without_doing_it() {
     let gateway = both();
     let explain = |mail: &Mail| {
@@ -339,108 +423,17 @@ fn c7_explain_says_what_would_happen_without_doing_it() {
     assert_eq!(plain["destinations"][0]["allowed"], false);
     let unknown = explain(&yamada());
     assert_eq!(unknown["verdict"], "refused");
+    let no_list = explain(&Mail::right("nosuchlist@list.fax.example"));
+    assert_eq!(no_list["verdict"], "refused: the account has no such list");
     gateway.lock("tanaka");
+    let no_list = explain(&Mail::right("nosuchlist@list.fax.example"));
+    assert_eq!(no_list["verdict"], "refused: the account is locked");
     let locked = explain(&Mail::right("shops@list.fax.example"));
     assert!(
         locked["verdict"].as_str().unwrap().contains("6002"),
         "{locked}"
     );
     assert_eq!(gateway.jobs().len(), 0);
-}
-
-fn hash_password(arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_faxgate"));
-    command.arg("hash-password").args(arguments);
-    // No configuration is needed.
-    command.current_dir(std::env::temp_dir());
-    run_with_input(command, input)
-}
-
-#[test]
-fn i9_a_password_against_the_policy_is_refused_with_the_reason() {
-    for (password, reason) in [
-        ("kaki8", "at least 7 characters"),
-        ("kaki8kaki8kaki8kk", "at most 16 characters"),
-        ("kakikaki", "at least one digit"),
-        ("12345678", "at least one letter"),
-        ("kaki8kaki?", "! @ # $ %"),
-        ("password1", ""),
-    ] {
-        let output = hash_password(&[], &format!("{password}\n"));
-        assert_eq!(output.code, 65, "{password}");
-        assert!(
-            output.stderr.contains(reason),
-            "{password}: {}",
-            output.stderr
-        );
-        assert!(
-            !output.stderr.contains(password),
-            "the password is repeated"
-        );
-        assert_eq!(output.stdout, "");
-    }
-    let standard = hash_password(&["--profile", "standard"], "kaki8sample\n");
-    assert_eq!(standard.code, 65);
-    assert_eq!(
-        hash_password(&["--profile", "nosuch"], "kaki8sample\n").code,
-        64
-    );
-}
-
-#[test]
-fn i9_a_password_from_a_pipe_is_hashed_and_works() {
-    let output = hash_password(&[], "Ringo!9tree\n");
-    assert_eq!(output.code, 0, "{}", output.stderr);
-    let hash = output.stdout.lines().last().unwrap();
-    assert!(hash.starts_with("$argon2id$"), "{hash}");
-    let account = Account::tanaka().set("password", &format!("{hash:?}"));
-    let gateway = Gateway::with(&[account]);
-    // Letters are case-sensitive.
-    gateway.refuses(&Mail::password(NUMBER, "ringo!9tree"));
-    gateway.accepts(&Mail::password(NUMBER, "Ringo!9tree"));
-}
-
-/// Every file below `folder`.
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(files(&path)),
-            false => found.push(path),
-        }
-    }
-    found
-}
-
-#[test]
-fn i3_only_hashes_are_kept_and_nothing_shows_a_password() {
-    let gateway = both();
-    gateway.accepts(&Mail::right(NUMBER));
-    gateway.refuses(&Mail::wrong(NUMBER));
-    gateway.settled(1);
-    gateway.sink.wait_for("tanaka@customer.example", 1);
-    for file in files(gateway.folder()) {
-        let bytes = std::fs::read(&file).unwrap();
-        for secret in [RIGHT, "kaki8wrong"] {
-            let kept = memchr::memmem::find(&bytes, secret.as_bytes()).is_some();
-            assert!(!kept, "{} in {}", secret, file.display());
-        }
-    }
-    let accounts = std::fs::read_to_string(gateway.path("accounts.toml")).unwrap();
-    assert!(accounts.contains(&hash_of(RIGHT)));
-    // No command shows even the hash.
-    let shown = gateway
-        .must(&["account", "show", "tanaka", "--json"])
-        .stdout;
-    assert!(!shown.contains("argon2"), "{shown}");
-    let in_clear = Account::tanaka().set("password", "\"kaki8sample\"");
-    gateway.write_accounts(&[in_clear]);
-    assert_eq!(
-        gateway.command(&["check-config"]).code,
-        78,
-        "a password in clear is a mistake"
-    );
 }
 
 #[test]

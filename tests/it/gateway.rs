@@ -60,6 +60,15 @@ pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) 
     }
 }
 
+/// The present time: outside of the gateway it is the system's.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "nobody outside can set the clock"
+)]
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// A port below those that the system gives to clients, so that nobody takes it while a process is
 /// started again.
 pub(crate) fn free_port() -> u16 {
@@ -80,6 +89,7 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Setup {
     accounts: String,
     sections: BTreeMap<String, BTreeMap<String, String>>,
+    files: Vec<(String, Vec<u8>)>,
     log: Option<String>,
 }
 
@@ -89,6 +99,7 @@ impl Setup {
         Self {
             accounts: text_of(accounts),
             sections: BTreeMap::new(),
+            files: Vec::new(),
             log: None,
         }
         .set("gateway", "name", "\"gw.example\"")
@@ -99,6 +110,12 @@ impl Setup {
     pub(crate) fn set(mut self, section: &str, key: &str, value: &str) -> Self {
         let section = self.sections.entry(section.to_owned()).or_default();
         section.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Writes a file beside the configuration; its folder is made.
+    pub(crate) fn file(mut self, name: &str, bytes: &[u8]) -> Self {
+        self.files.push((name.to_owned(), bytes.to_vec()));
         self
     }
 
@@ -162,6 +179,11 @@ impl Gateway {
             );
         std::fs::write(dir.path().join("faxgate.toml"), setup.text()).unwrap();
         std::fs::write(dir.path().join("accounts.toml"), &setup.accounts).unwrap();
+        for (name, bytes) in &setup.files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
         let mut gateway = Self {
             smtp: SocketAddr::from(([127, 0, 0, 1], smtp)),
             monitor: SocketAddr::from(([127, 0, 0, 1], monitor)),

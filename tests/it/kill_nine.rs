@@ -17,7 +17,6 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
-use std::time::SystemTime;
 
 use serde_json::Value as Json;
 
@@ -86,10 +85,10 @@ fn p1_p3_nothing_is_lost_or_dialled_twice_however_often_the_process_is_killed() 
     let (last, kills, injected) = std::thread::scope(|scope| {
         for client in 0..CLIENTS {
             let story = &story;
-            scope.spawn(move || story.mail(&mut Random(seed ^ (client + 1))));
+            scope.spawn(move || story.mail(&mut Random::new(seed ^ (client + 1))));
         }
         let injecting = scope.spawn(|| story.inject(&gateway, &fax));
-        let kills = kill_again_and_again(&gateway, &mut Random(seed));
+        let kills = kill_again_and_again(&gateway, &mut Random::new(seed));
         let last = serve(&gateway);
         story.over.store(true, Ordering::Relaxed);
         (last, kills, injecting.join().unwrap())
@@ -113,10 +112,7 @@ fn p1_p3_nothing_is_lost_or_dialled_twice_however_often_the_process_is_killed() 
 fn seed() -> u64 {
     let given = std::env::var("FAXGATE_SEED").ok();
     given.map_or_else(
-        || {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            u64::from(now.unwrap().subsec_nanos()) | 1
-        },
+        || u64::from(getrandom::u32().unwrap()),
         |seed| seed.parse().unwrap(),
     )
 }
@@ -383,6 +379,11 @@ fn the_database_is_sound(gateway: &Gateway) {
 struct Random(u64);
 
 impl Random {
+    /// Zero would stay zero.
+    fn new(seed: u64) -> Self {
+        Self(seed | 1 << 40)
+    }
+
     fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

@@ -1,8 +1,8 @@
 //! The integration tests: one binary, one file per story.
 #![allow(
-    dead_code,
-    unused_imports,
     missing_docs,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -27,8 +27,10 @@ mod locked_lists;
 mod locking;
 mod mail_door;
 mod mail_golden;
+mod passwords;
 mod received_faxes;
 mod recording_door;
+mod relays;
 mod render;
 mod result_mails;
 mod sending;

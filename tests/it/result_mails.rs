@@ -111,12 +111,12 @@ fn c1_result_mails_in_xml_have_the_ten_elements_in_order() {
         let mut reader = quick_xml::Reader::from_str(&text);
         let mut names = Vec::new();
         loop {
-            match reader.read_event().unwrap() {
-                quick_xml::events::Event::Start(start) => {
-                    names.push(start.name().as_ref().to_owned());
-                }
-                quick_xml::events::Event::Eof => break,
-                _ => {}
+            let event = reader.read_event().unwrap();
+            if let quick_xml::events::Event::Start(start) = &event {
+                names.push(start.name().as_ref().to_owned());
+            }
+            if event == quick_xml::events::Event::Eof {
+                break;
             }
         }
         let mut expected = vec!["FaxResults".to_owned()];

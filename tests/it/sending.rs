@@ -111,13 +111,8 @@ fn c1_a_list_becomes_a_job_for_each_member_with_its_name() {
 fn c1_a_list_is_read_from_a_table_in_shift_jis() {
     // 03-1111-2222,新宿 and 06-1111-3333,梅田.
     let table = b"03-1111-2222,\x90\x56\x8f\x68\r\n06-1111-3333,\x94\x7e\x93\x63\r\n";
-    let gateway = suzuki();
-    std::fs::write(gateway.path("shops.csv"), table).unwrap();
-    gateway.write_accounts(&[Account::suzuki().list_file("shops", "shops.csv")]);
-    gateway.hang_up();
-    crate::gateway::wait_for("the list", || {
-        (gateway.events_of_reload() > 0).then_some(())
-    });
+    let setup = Setup::new(&[Account::suzuki().list_file("shops", "shops.csv")]);
+    let gateway = Gateway::start(setup.file("shops.csv", table));
     gateway.accepts(&Mail::plain("shops@list.fax.example"));
     let jobs = gateway.settled(2);
     assert_eq!(destinations(&jobs), ["0081311112222", "0081611113333"]);
@@ -165,7 +160,7 @@ fn c1_a_relay_that_splits_recipients_adds_only_those_that_are_missing() {
 #[test]
 fn c1_a_fax_is_put_off_and_can_be_cancelled() {
     let gateway = suzuki();
-    let tokyo = jiff::Timestamp::now().in_tz("Asia/Tokyo").unwrap();
+    let tokyo = crate::gateway::now().in_tz("Asia/Tokyo").unwrap();
     let day = tokyo.date().checked_add(jiff::Span::new().days(2)).unwrap();
     gateway.accepts(&Mail::plain(NUMBER).subject(&format!("offer /d {{{day} 09:30}}")));
     let job = &gateway.jobs()[0];

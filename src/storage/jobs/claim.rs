@@ -16,7 +16,7 @@ const MOST_LOOKS: usize = 64;
 
 /// The lane that goes next. A lease is always positive; saying so leads to the index of active jobs,
 /// without which every job the account ever had would be counted.
-pub(super) const NEXT_LANE: &str = "SELECT account, class FROM lane
+pub(super) const NEXT_LANE: &str = "SELECT account, class, vtime FROM lane
     WHERE active = 1 AND (SELECT COUNT(*) FROM job
         WHERE job.account = lane.account AND state IN (3, 4) AND lease_until > 0) < max_calls
     ORDER BY vtime, class LIMIT 1";
@@ -52,6 +52,7 @@ pub fn claim(
             return Ok(None);
         };
         let (account, class) = (lane.text(0).to_owned(), lane.integer(1));
+        let vtime = lane.integer(2);
         let Some(job) = tx.first(
             "SELECT id, batch, destination, attempts, fence FROM job
              WHERE account = ?1 AND class = ?2 AND state = 1 ORDER BY id LIMIT 1",
@@ -77,6 +78,10 @@ pub fn claim(
         tx.execute(
             "UPDATE lane SET vtime = vtime + ?3 WHERE account = ?1 AND class = ?2",
             &[(&account).into(), class.into(), Class::step(class).into()],
+        )?;
+        tx.execute(
+            "UPDATE fair_share SET vtime = ?1 WHERE vtime < ?1",
+            &[vtime.into()],
         )?;
         return Ok(Some(Claim {
             job: id,
@@ -129,7 +134,20 @@ fn free_slot(tx: &mut dyn Transaction, destination: &str, job: i64) -> Result<()
     }
 }
 
-/// Records the dial before it happens (promise P3). `false`: the lease is lost, do not dial.
+/// Whether somebody cancelled this job after it was claimed.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn is_cancelled(tx: &mut dyn Transaction, claim: &Claim) -> Result<bool, StorageError> {
+    let row = tx.first(
+        "SELECT 1 FROM job WHERE id = ?1 AND fence = ?2 AND cancel = 1",
+        &[claim.job.into(), claim.fence.into()],
+    )?;
+    Ok(row.is_some())
+}
+
+/// Records the dial before it happens (promise P3). `false`: the lease is lost or the job cancelled, do
+/// not dial.
 ///
 /// # Errors
 /// [`StorageError`]; then do not dial either.
@@ -140,7 +158,8 @@ pub fn start_attempt(
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     let moved = tx.execute(
-        "UPDATE job SET state = 4 WHERE id = ?1 AND state = 3 AND fence = ?2 AND owner = ?3 AND lease_until > ?4",
+        "UPDATE job SET state = 4 WHERE id = ?1 AND state = 3 AND fence = ?2 AND owner = ?3 AND lease_until > ?4
+             AND cancel = 0",
         &[claim.job.into(), claim.fence.into(), owner.into(), now.into()],
     )?;
     if moved == 0 {
@@ -194,6 +213,7 @@ pub fn settle(
         "UPDATE job SET
              state = CASE WHEN cancel = 1 AND ?3 = 5 THEN 14 ELSE ?3 END,
              status = CASE WHEN cancel = 1 AND ?3 = 5 THEN ?11 ELSE ?4 END,
+             attempts = attempts - CASE WHEN state = 3 THEN 1 ELSE 0 END,
              reason = ?5, next_at = ?6, owner = NULL, lease_until = NULL,
              pages_sent = ?7, remote_id = ?8, duration_ms = duration_ms + ?9,
              settled_at = CASE WHEN ?10 = 1 OR cancel = 1 THEN ?12 END
@@ -237,7 +257,7 @@ pub fn settle(
 /// Counts one more settled job of a batch; whether it was the last.
 pub(super) fn settle_one(tx: &mut dyn Transaction, batch: i64) -> Result<bool, StorageError> {
     let row = tx.first(
-        "UPDATE batch SET settled = settled + 1 WHERE id = ?1 RETURNING settled >= jobs",
+        "UPDATE batch SET settled = settled + 1 WHERE id = ?1 RETURNING CASE WHEN settled >= jobs THEN 1 ELSE 0 END",
         &[batch.into()],
     )?;
     Ok(row.is_some_and(|row| row.integer(0) != 0))
@@ -287,19 +307,23 @@ pub fn put_off(
     }
 }
 
-/// Prolongs the leases of `owner`.
+/// Prolongs the leases of jobs that `owner` is really working on. A claim that nobody works on runs out.
 ///
 /// # Errors
 /// [`StorageError`].
 pub fn renew(
     tx: &mut dyn Transaction,
     owner: i64,
+    at_work: &[i64],
     lease_until: Timestamp,
-) -> Result<usize, StorageError> {
-    tx.execute(
-        "UPDATE job SET lease_until = ?2 WHERE owner = ?1 AND state IN (3, 4)",
-        &[owner.into(), lease_until.into()],
-    )
+) -> Result<(), StorageError> {
+    for job in at_work {
+        tx.execute(
+            "UPDATE job SET lease_until = ?3 WHERE id = ?1 AND owner = ?2 AND state IN (3, 4)",
+            &[(*job).into(), owner.into(), lease_until.into()],
+        )?;
+    }
+    Ok(())
 }
 
 /// Lets what is due go on: pending and sleeping jobs whose time has come, staged jobs of published
@@ -323,10 +347,13 @@ pub fn promote(tx: &mut dyn Transaction, now: Timestamp) -> Result<bool, Storage
         &[now.into(), AT_ONCE.into()],
     )?;
     let freed = tx.query(
-        "UPDATE job SET state = 1
-         WHERE state = 2 AND NOT EXISTS (SELECT 1 FROM destination_slot s WHERE s.destination = job.destination)
+        // One for each destination: the others would only be parked again.
+        "UPDATE job SET state = 1 WHERE id IN (SELECT MIN(id) FROM job AS parked WHERE state = 2
+             AND NOT EXISTS (SELECT 1 FROM destination_slot s WHERE s.destination = parked.destination)
+             AND NOT EXISTS (SELECT 1 FROM job r WHERE r.destination = parked.destination AND r.state = 1)
+             GROUP BY destination LIMIT ?1)
          RETURNING account, class",
-        &[],
+        &[AT_ONCE.into()],
     )?;
     let moved = due.iter().chain(&staged).chain(&freed);
     let mut lanes: Vec<_> = moved.map(|row| (row.text(0), row.integer(1))).collect();
@@ -399,10 +426,14 @@ pub fn redials(
     destination: &Destination,
     since: Timestamp,
 ) -> Result<u32, StorageError> {
+    let success = tx.first(
+        "SELECT COALESCE(MAX(started_at), 0) FROM attempt WHERE destination = ?1 AND status = 0",
+        &[destination.canonical().into()],
+    )?;
+    let success = Timestamp::from_ms(success.map_or(0, |row| row.integer(0)));
     let row = tx.first(
-        "SELECT COUNT(*) FROM attempt WHERE destination = ?1 AND started_at > MAX(?2,
-             COALESCE((SELECT MAX(started_at) FROM attempt WHERE destination = ?1 AND status = 0), 0))",
-        &[destination.canonical().into(), since.into()],
+        "SELECT COUNT(*) FROM attempt WHERE destination = ?1 AND started_at > ?2",
+        &[destination.canonical().into(), since.max(success).into()],
     )?;
     Ok(row.map_or(0, |row| u32::try_from(row.integer(0)).unwrap_or(u32::MAX)))
 }

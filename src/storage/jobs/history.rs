@@ -137,7 +137,7 @@ pub fn attempts(tx: &mut dyn Transaction, job: i64) -> Result<Vec<AttemptRow>, S
     Ok(rows.iter().map(attempt).collect())
 }
 
-/// Cancels a job: at once if it is waiting; after the present call, should that fail, if it is dialled.
+/// Cancels a job: at once if it is waiting; instead of its next call if it is being prepared or dialled.
 /// `None`: there is nothing to cancel. `Some(true)`: it was the last open job of its batch.
 ///
 /// # Errors
@@ -148,7 +148,8 @@ pub fn cancel(
     now: Timestamp,
 ) -> Result<Option<bool>, StorageError> {
     let waiting = tx.first(
-        "UPDATE job SET state = 14, status = ?2, settled_at = ?3 WHERE id = ?1 AND state IN (0, 1, 2, 5)
+        "UPDATE job SET state = 14, status = ?2, settled_at = ?3, reason = NULL
+         WHERE id = ?1 AND state IN (0, 1, 2, 5, 6)
          RETURNING batch",
         &[id.into(), Status::CANCELLED.into(), now.into()],
     )?;
@@ -176,7 +177,7 @@ pub fn counts_by_state(tx: &mut dyn Transaction) -> Result<Vec<(State, i64)>, St
         .collect()
 }
 
-/// Marks up to 500 settled batches from before `before` as expired and returns them; their files are to
+/// Marks up to 500 batches that were settled before `before` as expired and returns them; their files are to
 /// be removed.
 ///
 /// # Errors
@@ -187,7 +188,9 @@ pub fn expire_batches(
 ) -> Result<Vec<i64>, StorageError> {
     let rows = tx.query(
         "UPDATE batch SET expired = 1, documents = NULL WHERE id IN (SELECT id FROM batch
-             WHERE created_at < ?1 AND expired = 0 AND settled >= jobs AND published = 1 LIMIT 500)
+             WHERE created_at < ?1 AND expired = 0 AND settled >= jobs AND published = 1
+                 AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch = batch.id AND settled_at >= ?1)
+             LIMIT 500)
          RETURNING id",
         &[before.into()],
     )?;
@@ -195,24 +198,28 @@ pub fn expire_batches(
 }
 
 /// Removes up to 500 expired batches from before `before` with their jobs, and up to 2,000 events and
-/// mails as old. Returns how many rows went; when none did, nothing is left to remove.
+/// mails as old. Returns the batches, whose files are to be removed, and how many other rows went.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn purge_history(tx: &mut dyn Transaction, before: Timestamp) -> Result<usize, StorageError> {
+pub fn purge_history(
+    tx: &mut dyn Transaction,
+    before: Timestamp,
+) -> Result<(Vec<i64>, usize), StorageError> {
     let rows = tx.query(
         "SELECT id FROM batch WHERE created_at < ?1 AND expired = 1 AND settled >= jobs LIMIT 500",
         &[before.into()],
     )?;
-    for row in &rows {
-        let batch = row.integer(0);
+    let batches: Vec<_> = rows.iter().map(|row| row.integer(0)).collect();
+    for batch in &batches {
+        let batch = [(*batch).into()];
         tx.execute(
             "DELETE FROM attempt WHERE job IN (SELECT id FROM job WHERE batch = ?1)",
-            &[batch.into()],
+            &batch,
         )?;
-        tx.execute("DELETE FROM event WHERE batch = ?1", &[batch.into()])?;
-        tx.execute("DELETE FROM job WHERE batch = ?1", &[batch.into()])?;
-        tx.execute("DELETE FROM batch WHERE id = ?1", &[batch.into()])?;
+        tx.execute("DELETE FROM event WHERE batch = ?1", &batch)?;
+        tx.execute("DELETE FROM job WHERE batch = ?1", &batch)?;
+        tx.execute("DELETE FROM batch WHERE id = ?1", &batch)?;
     }
     let old_events = tx.execute(
         "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 LIMIT 2000)",
@@ -222,7 +229,7 @@ pub fn purge_history(tx: &mut dyn Transaction, before: Timestamp) -> Result<usiz
         "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < ?1 AND state <> 0 LIMIT 2000)",
         &[before.into()],
     )?;
-    Ok(rows.len() + old_events + old_mails)
+    Ok((batches, old_events + old_mails))
 }
 
 fn job_row(row: &Row) -> Result<JobRow, StorageError> {

@@ -168,6 +168,96 @@ async fn single_sends_of_an_account_go_before_its_lists() {
 }
 
 #[tokio::test]
+async fn an_idle_queue_does_not_forget_whose_turn_it_is() {
+    let (_dir, store) = scratch();
+    submit(&store, "a", (0..400).collect(), Class::Single, 1_000).await;
+    while let Some(claim) = next(&store).await {
+        end(&store, &claim, sent()).await;
+    }
+    submit(&store, "a", (1_000..1_500).collect(), Class::List, 1_000).await;
+    for _ in 0..3 {
+        let claim = next(&store).await.unwrap();
+        end(&store, &claim, sent()).await;
+    }
+    submit(&store, "a", vec![9_000], Class::Single, 1_000).await;
+    let mut waited = 0;
+    loop {
+        let claim = next(&store).await.unwrap();
+        end(&store, &claim, sent()).await;
+        if claim.destination.canonical() == number(9_000) {
+            break;
+        }
+        waited += 1;
+    }
+    assert!(
+        waited < 5,
+        "a single send waited behind {waited} calls of a list"
+    );
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_works_on_runs_out() {
+    let (_dir, store) = scratch();
+    submit(&store, "a", vec![1, 2], Class::Single, 10).await;
+    let (worked, lost) = (next(&store).await.unwrap(), next(&store).await.unwrap());
+    let (at_work, later) = (vec![worked.job], LEASE.plus(Duration::from_secs(60)));
+    store
+        .write(move |tx| renew(tx, OWNER, &at_work, later))
+        .await
+        .unwrap();
+    store.write(|tx| dialled(tx, LEASE)).await.unwrap();
+    let again = next(&store).await.unwrap();
+    assert_eq!((again.job, again.attempt), (lost.job, 1));
+    assert!(next(&store).await.is_none());
+}
+
+#[tokio::test]
+async fn a_job_cancelled_before_its_call_is_not_dialled() {
+    let (_dir, store) = scratch();
+    submit(&store, "a", vec![1], Class::Single, 10).await;
+    let claim = next(&store).await.unwrap();
+    let id = claim.job;
+    assert_eq!(
+        store.write(move |tx| cancel(tx, id, NOW)).await.unwrap(),
+        Some(false)
+    );
+    let asked = claim.clone();
+    assert!(
+        store
+            .write(move |tx| is_cancelled(tx, &asked))
+            .await
+            .unwrap()
+    );
+    assert!(!dial(&store, &claim).await);
+}
+
+#[tokio::test]
+async fn a_mail_whose_copy_is_being_written_is_neither_taken_nor_lost() {
+    let (_dir, store) = scratch();
+    let batch = new_batch(store.ids().next(NOW), "a");
+    let job = new_job(store.ids().next(NOW), number(1), Class::Single);
+    let (id, identity) = (batch.id, batch.identity);
+    let written = store.write(move |tx| {
+        insert_batch(tx, &batch, false)?;
+        insert_jobs(tx, id, "a", std::slice::from_ref(&job), NOW)
+    });
+    written.await.unwrap();
+    let before = NOW.minus(Duration::from_secs(1));
+    let found = store
+        .write(move |tx| find_batch(tx, &identity, before))
+        .await;
+    assert!(matches!(found, Err(StorageError::InProgress)));
+    assert_eq!(
+        store.write(|tx| drop_unpublished(tx, None)).await.unwrap(),
+        [id]
+    );
+    let found = store
+        .write(move |tx| find_batch(tx, &identity, before))
+        .await;
+    assert_eq!(found.unwrap(), None);
+}
+
+#[tokio::test]
 async fn an_account_has_no_more_calls_at_a_time_than_it_may() {
     let (_dir, store) = scratch();
     submit(&store, "a", (0..5).collect(), Class::Single, 2).await;
@@ -246,7 +336,7 @@ async fn cancelling_waits_for_a_call_and_stops_what_waits() {
     submit(&store, "a", vec![1, 2], Class::Single, 1).await;
     let active = next(&store).await.unwrap();
     dial(&store, &active).await;
-    let (id, other) = (active.job, active.job + 1);
+    let (id, other) = (active.job, active.job + 2);
     assert_eq!(
         store.write(move |tx| cancel(tx, id, NOW)).await.unwrap(),
         Some(false)

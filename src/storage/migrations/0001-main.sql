@@ -15,7 +15,6 @@ CREATE TABLE batch(
     stopped BIGINT NOT NULL,            -- 1: ended 6002, so never the earlier copy of a later mail
     pages BIGINT,                       -- rendered pages in the file <id>-pages; NULL: not rendered yet
     render_error TEXT,                  -- why the documents cannot become pages; final
-    forced_report BIGINT NOT NULL DEFAULT 0, -- 1: told when settled, whatever the account wants (6002)
     published BIGINT NOT NULL,          -- 0: its jobs are still being written, the sender has no answer yet
     jobs BIGINT NOT NULL,
     settled BIGINT NOT NULL,
@@ -52,6 +51,7 @@ CREATE TABLE job(
 CREATE UNIQUE INDEX job_once ON job(batch, destination);
 CREATE INDEX job_ready ON job(account, class, id) WHERE state = 1;
 CREATE INDEX job_ready_to ON job(account, class, destination) WHERE state = 1;
+CREATE INDEX job_ready_anywhere ON job(destination) WHERE state = 1;
 CREATE INDEX job_parked ON job(destination, class, id) WHERE state = 2;
 CREATE INDEX job_open ON job(state) WHERE state < 10;
 CREATE INDEX job_staged ON job(batch) WHERE state = 6;
@@ -69,6 +69,9 @@ CREATE TABLE lane(
     PRIMARY KEY(account, class)
 );
 CREATE INDEX lane_next ON lane(vtime) WHERE active = 1;
+-- The virtual time of the lane that went last, in one row: where a lane that was idle joins.
+CREATE TABLE fair_share(vtime BIGINT NOT NULL);
+INSERT INTO fair_share(vtime) VALUES(0);
 
 -- One call at a time to a destination.
 CREATE TABLE destination_slot(destination TEXT PRIMARY KEY, job BIGINT NOT NULL);

@@ -9,12 +9,12 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
-use std::time::SystemTime;
 
 use mail_parser::MessageParser;
 use mail_parser::MimeHeaders;
 
 use super::free_port;
+use super::now;
 use super::wait_for;
 
 /// A mail that was taken.
@@ -27,7 +27,7 @@ pub(crate) struct Delivered {
     /// Header and body.
     pub(crate) message: Vec<u8>,
     /// When it was taken.
-    pub(crate) at: SystemTime,
+    pub(crate) at: jiff::Timestamp,
 }
 
 impl Delivered {
@@ -225,7 +225,7 @@ fn keep(shared: &Mutex<Shared>, from: &str, to: &[String], message: Vec<u8>) -> 
         from: from.to_owned(),
         to: to.to_vec(),
         message,
-        at: SystemTime::now(),
+        at: now(),
     });
     "250 2.0.0 Kept".to_owned()
 }
