@@ -97,7 +97,7 @@ fn traced(gateway: &Gateway, act: impl FnOnce()) -> String {
         .args(["-f", "-y", "-s", "200", "-o"])
         .arg(&trace)
         .arg("-e")
-        .arg("trace=fsync,fdatasync,rename,renameat,renameat2,pwrite64,write,writev,sendto")
+        .arg("trace=fsync,fdatasync,pwrite64,write,writev,sendto")
         .arg(served.get_program())
         .args(served.get_args())
         .arg("serve")
@@ -168,17 +168,14 @@ fn the_file_is_synced_before(calls: &[Call], said: &str) {
     let batch = said.rsplit(' ').next().unwrap();
     let name = format!("{batch}-documents");
     let file = next(calls, 0, "sync of the file", |call| {
-        call.syncs(&format!("{name}.tmp")) || call.syncs(&format!("{batch}-documents"))
+        call.syncs(&format!("/{name}"))
     });
-    let renamed = next(calls, file.ended, "rename", |call| {
-        call.is("rename") && call.text.contains(&name)
-    });
-    let (folder, _) = renamed.text.rsplit_once(&format!("/{name}")).unwrap();
-    let folder = folder.rsplit('"').next().unwrap();
-    let folder = next(calls, renamed.ended, "sync of the folder", |call| {
+    let (path, _) = file.text.split_once(&format!("/{name}>")).unwrap();
+    let folder = path.rsplit('<').next().unwrap();
+    let folder = next(calls, file.ended, "sync of the folder", |call| {
         call.syncs(folder)
     });
-    for call in [file, renamed, folder] {
+    for call in [file, folder] {
         assert!(call.text.ends_with("= 0"), "{call:?}");
     }
     log_is_synced_between(calls, folder.ended, reply(calls, said).began);

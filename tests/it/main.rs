@@ -20,6 +20,7 @@ mod dialog;
 mod documentation;
 mod documents;
 mod durability;
+mod foreign_clients;
 mod gateway;
 mod hostile;
 mod kill_nine;

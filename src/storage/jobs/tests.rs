@@ -449,3 +449,38 @@ async fn the_next_lane_is_found_without_counting_an_accounts_history() {
         "{plan:?}"
     );
 }
+
+#[tokio::test]
+async fn pages_go_after_their_time_and_history_after_its_own() {
+    let (_dir, store) = scratch();
+    let sent_one = submit(&store, "a", vec![1], Class::Single, 10).await;
+    let claim = next(&store).await.unwrap();
+    dial(&store, &claim).await;
+    end(&store, &claim, sent()).await;
+    let waiting = submit(&store, "a", vec![2], Class::Single, 10).await;
+    let expire = |at: Timestamp| store.write(move |tx| expire_batches(tx, at));
+    assert!(
+        expire(NOW).await.unwrap().is_empty(),
+        "settled at this very time"
+    );
+    let later = NOW.plus(Duration::from_secs(1));
+    assert_eq!(
+        expire(later).await.unwrap(),
+        [sent_one],
+        "what waits is kept"
+    );
+    assert!(expire(later).await.unwrap().is_empty(), "once");
+    let (gone, _) = store
+        .write(move |tx| purge_history(tx, later))
+        .await
+        .unwrap();
+    assert_eq!(gone, [sent_one]);
+    let left = store
+        .read(|tx| jobs(tx, Some("a"), None, 10))
+        .await
+        .unwrap();
+    assert_eq!(
+        left.iter().map(|job| job.batch).collect::<Vec<_>>(),
+        [waiting]
+    );
+}
