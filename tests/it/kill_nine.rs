@@ -145,20 +145,29 @@ fn kill_again_and_again(gateway: &Gateway, random: &mut Random) -> u32 {
     kills
 }
 
-/// Starts `faxgate serve` and does not wait for it.
-fn serve(gateway: &Gateway) -> Child {
-    let log = File::options().append(true).open(gateway.path("log"));
-    let mut command = gateway.faxgate();
-    command
-        .arg("serve")
-        .stdin(Stdio::null())
-        .stderr(log.unwrap());
-    command.spawn().unwrap()
+/// A serving process; killed when dropped, so that a story that fails leaves none behind.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; `end` tells.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
-fn end(mut process: Child) {
-    process.kill().unwrap();
-    let status = process.wait().unwrap();
+/// Starts `faxgate serve` and does not wait for it.
+fn serve(gateway: &Gateway) -> Process {
+    let log = File::options().append(true).open(gateway.path("log"));
+    let mut command = gateway.faxgate();
+    command.arg("serve").stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(log.unwrap());
+    Process(command.spawn().unwrap())
+}
+
+fn end(mut process: Process) {
+    process.0.kill().unwrap();
+    let status = process.0.wait().unwrap();
     assert_eq!(status.code(), None, "it ended by itself: {status}");
 }
 
