@@ -134,6 +134,7 @@ const HTML: &str = "Content-Type: text/html; charset=utf-8\r\n";
 const MIXED: &str = "Content-Type: multipart/mixed; boundary=b\r\n";
 const REFUSED: &str = "550 5.7.8 ";
 
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each way")]
 fn ways() -> Vec<Way> {
     let line = format!("password: {CORE}\r\n");
     let text = format!("{line}\r\nPlease see to it.\r\n");
@@ -142,7 +143,7 @@ fn ways() -> Vec<Way> {
     let part = |head: &str, body: &str| format!("--b\r\n{head}\r\n{body}\r\n");
     let other = format!("password: {CORE}-wrong\r\n\r\nPlease.\r\n");
     let (jis, ..) = encoding_rs::ISO_2022_JP.encode("パスワード：");
-    let jis = [&jis, &text.as_bytes()[10..]].concat();
+    let jis = [&jis, &text.as_bytes()["password: ".len()..]].concat();
     let wide = forms::full_width(CORE);
     let broken = format!(
         "{}--b\r\nContent-Type: application/pdf; name=broken.pdf\r\n\

@@ -2,6 +2,8 @@
 //! is written (the order of system calls, as strace tells it).
 
 use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -85,6 +87,22 @@ fn reply<'c>(calls: &'c [Call], text: &str) -> &'c Call {
     found
 }
 
+/// strace and where it writes; what it traces is killed when this is dropped, however the story ends.
+struct Traced(Child, PathBuf);
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        let trace = std::fs::read_to_string(&self.1).unwrap_or_default();
+        // strace names the process in each line; killed itself, it would let that one live.
+        let first = trace.split_whitespace().next();
+        match first.and_then(|id| Pid::from_raw(id.parse().ok()?)) {
+            Some(process) => drop(rustix::process::kill_process(process, Signal::KILL)),
+            None => drop(self.0.kill()),
+        }
+        let _ = self.0.wait();
+    }
+}
+
 /// Serves under strace, lets `act` happen, and gives the trace.
 fn traced(gateway: &Gateway, act: impl FnOnce()) -> String {
     let trace = gateway.path("trace");
@@ -93,7 +111,7 @@ fn traced(gateway: &Gateway, act: impl FnOnce()) -> String {
         .append(true)
         .open(gateway.path("log"));
     let before = gateway.log_lines().len();
-    let mut strace = Command::new("strace")
+    let strace = Command::new("strace")
         .args(["-f", "-y", "-s", "200", "-o"])
         .arg(&trace)
         .arg("-e")
@@ -104,9 +122,11 @@ fn traced(gateway: &Gateway, act: impl FnOnce()) -> String {
         .env_remove("RUST_LOG")
         .current_dir(gateway.folder())
         .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .stderr(log.unwrap())
         .spawn()
         .expect("strace is needed: ./test --deps installs it");
+    let traced = Traced(strace, trace.clone());
     wait_for("the traced gateway to take mail", || {
         let new = gateway.log_lines().split_off(before);
         new.iter()
@@ -114,10 +134,7 @@ fn traced(gateway: &Gateway, act: impl FnOnce()) -> String {
             .then_some(())
     });
     act();
-    let first = std::fs::read_to_string(&trace).unwrap();
-    let process = first.split_whitespace().next().unwrap().parse().unwrap();
-    rustix::process::kill_process(Pid::from_raw(process).unwrap(), Signal::KILL).unwrap();
-    strace.wait().unwrap();
+    drop(traced);
     std::fs::read_to_string(&trace).unwrap()
 }
 

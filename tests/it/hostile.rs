@@ -58,6 +58,7 @@ fn raw(head: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each mail")]
 #[test]
 fn mails_that_are_made_to_be_hard_are_answered_at_once() {
     let gateway = Gateway::with(&[Account::suzuki()]);

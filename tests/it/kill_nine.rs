@@ -17,7 +17,6 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
-use std::time::SystemTime;
 
 use serde_json::Value as Json;
 
@@ -86,10 +85,10 @@ fn p1_p3_nothing_is_lost_or_dialled_twice_however_often_the_process_is_killed() 
     let (last, kills, injected) = std::thread::scope(|scope| {
         for client in 0..CLIENTS {
             let story = &story;
-            scope.spawn(move || story.mail(&mut Random(seed ^ (client + 1))));
+            scope.spawn(move || story.mail(&mut Random::new(seed ^ (client + 1))));
         }
         let injecting = scope.spawn(|| story.inject(&gateway, &fax));
-        let kills = kill_again_and_again(&gateway, &mut Random(seed));
+        let kills = kill_again_and_again(&gateway, &mut Random::new(seed));
         let last = serve(&gateway);
         story.over.store(true, Ordering::Relaxed);
         (last, kills, injecting.join().unwrap())
@@ -113,10 +112,7 @@ fn p1_p3_nothing_is_lost_or_dialled_twice_however_often_the_process_is_killed() 
 fn seed() -> u64 {
     let given = std::env::var("FAXGATE_SEED").ok();
     given.map_or_else(
-        || {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            u64::from(now.unwrap().subsec_nanos()) | 1
-        },
+        || u64::from(getrandom::u32().unwrap()),
         |seed| seed.parse().unwrap(),
     )
 }
@@ -149,20 +145,29 @@ fn kill_again_and_again(gateway: &Gateway, random: &mut Random) -> u32 {
     kills
 }
 
-/// Starts `faxgate serve` and does not wait for it.
-fn serve(gateway: &Gateway) -> Child {
-    let log = File::options().append(true).open(gateway.path("log"));
-    let mut command = gateway.faxgate();
-    command
-        .arg("serve")
-        .stdin(Stdio::null())
-        .stderr(log.unwrap());
-    command.spawn().unwrap()
+/// A serving process; killed when dropped, so that a story that fails leaves none behind.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; `end` tells.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
-fn end(mut process: Child) {
-    process.kill().unwrap();
-    let status = process.wait().unwrap();
+/// Starts `faxgate serve` and does not wait for it.
+fn serve(gateway: &Gateway) -> Process {
+    let log = File::options().append(true).open(gateway.path("log"));
+    let mut command = gateway.faxgate();
+    command.arg("serve").stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(log.unwrap());
+    Process(command.spawn().unwrap())
+}
+
+fn end(mut process: Process) {
+    process.0.kill().unwrap();
+    let status = process.0.wait().unwrap();
     assert_eq!(status.code(), None, "it ended by itself: {status}");
 }
 
@@ -383,6 +388,11 @@ fn the_database_is_sound(gateway: &Gateway) {
 struct Random(u64);
 
 impl Random {
+    /// Zero would stay zero.
+    fn new(seed: u64) -> Self {
+        Self(seed | 1 << 40)
+    }
+
     fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
