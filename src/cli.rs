@@ -176,37 +176,19 @@ fn dispatch(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Logs are JSON lines on standard error; `RUST_LOG` says how much. The demonstration and the
-/// administrative commands speak for themselves and log warnings only.
+/// Logs go to standard error; `RUST_LOG` says how much. `serve` writes JSON lines; the demonstration and
+/// the administrative commands speak for themselves and log errors only.
 fn start_logging(subcommand: &Sub) {
-    let usual = match subcommand {
-        // The watcher of account files says itself what we say better.
-        Sub::Serve => "info,notify=off",
-        Sub::Account(_)
-        | Sub::CheckConfig
-        | Sub::Completions { .. }
-        | Sub::Demo(_)
-        | Sub::Explain(_)
-        | Sub::HashPassword(_)
-        | Sub::Job(_)
-        | Sub::Man
-        | Sub::Received(_) => "error",
-    };
+    let serves = matches!(subcommand, Sub::Serve);
+    // The watcher of account files says itself what we say better.
+    let usual = if serves { "info,notify=off" } else { "error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    match subcommand {
-        Sub::Serve => log.json().flatten_event(true).init(),
-        Sub::Account(_)
-        | Sub::CheckConfig
-        | Sub::Completions { .. }
-        | Sub::Demo(_)
-        | Sub::Explain(_)
-        | Sub::HashPassword(_)
-        | Sub::Job(_)
-        | Sub::Man
-        | Sub::Received(_) => log.with_ansi(std::io::stderr().is_terminal()).init(),
+    match serves {
+        true => log.json().flatten_event(true).init(),
+        false => log.with_ansi(std::io::stderr().is_terminal()).init(),
     }
 }
 
