@@ -4,3 +4,4 @@ pub mod credential;
 pub mod directory;
 pub mod lockout;
 pub mod policy;
+pub mod scram;

@@ -1,7 +1,11 @@
 //! Decides who sent a submission and how that was proved: the only place that hands its password on.
 
+pub mod login;
+
 use std::sync::Arc;
 
+use crate::account::credential::Candidate;
+use crate::account::credential::Check;
 use crate::account::credential::Credentials;
 use crate::account::directory::Directory;
 use crate::account::lockout;
@@ -81,10 +85,22 @@ pub struct Evidence<'a> {
     pub recipients: &'a [Recipient],
     /// What names this mail when a wrong password is counted.
     pub mail: Vec<&'a [u8]>,
+    /// The id of the account that has logged in, if the client did.
+    pub logged_in: Option<&'a str>,
     /// The client's address, for the lock notice.
     pub peer: String,
     /// The present time.
     pub now: Timestamp,
+}
+
+/// One offer of a proof, at whatever door.
+struct Guess<'a> {
+    candidate: Candidate<'a>,
+    /// What it is counted under if it is wrong.
+    identity: [u8; 32],
+    door: &'static str,
+    peer: String,
+    now: Timestamp,
 }
 
 impl Authenticator {
@@ -99,15 +115,30 @@ impl Authenticator {
         evidence: &Evidence<'_>,
         directory: &Directory,
     ) -> Result<Sender, Refusal> {
-        let (account, address) =
-            select(evidence.submission, directory).ok_or(Refusal::NotAuthenticated)?;
-        let locked = self.is_locked(&account, evidence.now).await?;
-        let password = &evidence.submission.password;
-        let standing = match judge(&account, locked, evidence.recipients, password) {
+        let submission = evidence.submission;
+        let selected = match evidence.logged_in {
+            Some(id) => select_own(submission, id, directory),
+            None => select(submission, directory),
+        };
+        let (account, address) = selected.ok_or(Refusal::NotAuthenticated)?;
+        let locked = self.is_locked(&account, evidence.now)?;
+        let judgement = match evidence.logged_in {
+            Some(_) => judge_logged_in(&account, locked, evidence.recipients),
+            None => judge(&account, locked, evidence.recipients, &submission.password),
+        };
+        let standing = match judgement {
             Judgement::Refused => return Err(Refusal::NotAuthenticated),
             Judgement::Stands(standing) => standing,
             Judgement::Check(password) => {
-                self.check(&account, password, evidence).await?;
+                let mail = evidence.mail.iter().copied();
+                let guess = Guess {
+                    candidate: Candidate::Password(password),
+                    identity: self.key.strike_identity(&account, mail),
+                    door: "mail",
+                    peer: evidence.peer.clone(),
+                    now: evidence.now,
+                };
+                self.check(&account, &guess).await?;
                 Standing::Proved(Proof::Password)
             }
         };
@@ -118,36 +149,33 @@ impl Authenticator {
         })
     }
 
+    /// Our own signature for a SCRAM client, if the guess is right.
     async fn check(
         &self,
         account: &Arc<Account>,
-        password: &Secret,
-        evidence: &Evidence<'_>,
-    ) -> Result<(), Refusal> {
-        let now = evidence.now;
-        if self.credentials.is_proven(account, password, now) {
-            return self.forgive(account, now).await;
+        guess: &Guess<'_>,
+    ) -> Result<Option<[u8; 32]>, Refusal> {
+        let (candidate, now) = (guess.candidate, guess.now);
+        if self.credentials.is_proven(account, candidate, now) {
+            return self.forgive(account, now).await.map(|()| None);
         }
         let turn = self.credentials.turn(account).await;
         let turn = turn.ok_or(Refusal::Busy)?;
-        let identity = self
-            .key
-            .strike_identity(account, evidence.mail.iter().copied());
-        if self.must_not_hash(account, identity, now).await? {
+        if self.must_not_hash(account, guess.identity, now).await? {
             return Err(Refusal::NotAuthenticated);
         }
-        let (right, _turn) = self.credentials.check(turn, account, password, now).await;
-        match right {
-            Some(true) => self.forgive(account, now).await,
-            None => Err(Refusal::Busy),
-            Some(false) => {
-                self.count(account, identity, evidence).await?;
+        let (check, _turn) = self.credentials.check(turn, account, candidate, now).await;
+        match check {
+            Check::Right(signature) => self.forgive(account, now).await.map(|()| signature),
+            Check::Failed => Err(Refusal::Busy),
+            Check::Wrong => {
+                self.count(account, guess).await?;
                 Err(Refusal::NotAuthenticated)
             }
         }
     }
 
-    async fn is_locked(&self, account: &Account, now: Timestamp) -> Result<bool, Refusal> {
+    fn is_locked(&self, account: &Account, now: Timestamp) -> Result<bool, Refusal> {
         let id = account.id.clone();
         let strikes = self.store.read_here(|tx| accounts::strikes(tx, &id));
         Ok(strikes.map_err(|e| unavailable(&e))?.is_locked(now))
@@ -183,12 +211,7 @@ impl Authenticator {
         }
     }
 
-    async fn count(
-        &self,
-        account: &Account,
-        identity: [u8; 32],
-        evidence: &Evidence<'_>,
-    ) -> Result<Counted, Refusal> {
+    async fn count(&self, account: &Account, guess: &Guess<'_>) -> Result<Counted, Refusal> {
         let strike = Strike {
             account: account.id.clone(),
             email: account
@@ -196,11 +219,11 @@ impl Authenticator {
                 .as_ref()
                 .map(|email| email.as_str().to_owned()),
             rule: self.lock.over(&account.profile.lock),
-            identity,
-            door: "mail",
-            peer: evidence.peer.clone(),
+            identity: guess.identity,
+            door: guess.door,
+            peer: guess.peer.clone(),
             host: self.host.clone(),
-            now: evidence.now,
+            now: guess.now,
         };
         let store = self.store.clone();
         let counted = self
@@ -247,6 +270,27 @@ pub fn judge<'a>(
             PasswordFound::None | PasswordFound::Contradicting => Judgement::Refused,
         },
     }
+}
+
+/// Judges a mail of an account that has logged in: what proves more than a line of the body makes the
+/// line unnecessary. A lock that came after MAIL, where it is judged first, stops it like any other.
+fn judge_logged_in<'a>(account: &Account, locked: bool, recipients: &[Recipient]) -> Judgement<'a> {
+    match locked && Use::LogIn.stops_while_locked() {
+        true if has_list(account, recipients) => Judgement::Stands(Standing::LockedUnproved),
+        true => Judgement::Refused,
+        false => Judgement::Stands(Standing::Proved(Proof::SmtpAuth)),
+    }
+}
+
+/// The reverse-path, if it is a sender of the account that has logged in.
+fn select_own(
+    submission: &Submission,
+    id: &str,
+    directory: &Directory,
+) -> Option<(Arc<Account>, Address)> {
+    let account = directory.by_sender(&submission.reverse_path)?;
+    let own = account.id == id;
+    own.then(|| (Arc::clone(account), submission.reverse_path.clone()))
 }
 
 /// The account whose sender this is, and the address that says so: the reverse-path, else From.

@@ -15,6 +15,7 @@ mod lock;
 mod mail;
 mod mistake;
 mod monitor;
+mod network;
 mod password;
 mod phc;
 mod profile;
@@ -24,10 +25,12 @@ mod result_mail;
 mod retention;
 mod retry;
 mod salvage;
+mod scram;
 mod section;
 mod show;
 mod smtp;
 mod source;
+mod tls;
 mod transport;
 
 use std::path::Path;
@@ -49,6 +52,7 @@ pub use mail::Smarthost;
 pub use mistake::Mistake;
 pub use mistake::Mistakes;
 pub use monitor::Monitor;
+pub use network::Network;
 pub use password::Password;
 pub use profile::Policy;
 pub use profile::Profile;
@@ -59,7 +63,12 @@ pub use result_mail::ResultMail;
 pub use result_mail::When;
 pub use retention::Retention;
 pub use retry::Retry;
+pub use scram::ScramVerifier;
 pub use smtp::Smtp;
+pub use tls::KeyPair;
+pub use tls::PairError;
+pub use tls::PairTexts;
+pub use tls::Tls;
 pub use transport::Loopback;
 pub use transport::Transport;
 
@@ -74,6 +83,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// `[smtp]`
     pub smtp: Smtp,
+    /// `[tls]`; none where it names no files.
+    pub tls: Option<Tls>,
     /// `[password]`
     pub password: Password,
     /// `[lock]`
@@ -176,6 +187,7 @@ impl Config {
         let sections = [
             ("gateway", self.gateway.show()),
             ("smtp", self.smtp.show()),
+            ("tls", Tls::show(self.tls.as_ref())),
             ("password", self.password.show()),
             ("lock", self.lock.show()),
             ("destinations", self.destinations.show()),
@@ -202,8 +214,10 @@ fn read(source: &Source, mistakes: &mut Mistakes) -> Option<Config> {
 
 fn read_sections(root: &mut Section<'_, '_>) -> Config {
     let gateway = root.table("gateway", Gateway::read);
+    let tls = root.table("tls", Tls::read);
     Config {
-        smtp: root.table("smtp", Smtp::read),
+        smtp: root.table("smtp", |section| Smtp::read(section, tls.is_some())),
+        tls,
         password: root.table("password", Password::read),
         lock: root.table("lock", LockOverride::read),
         destinations: root.table("destinations", |section| {

@@ -12,7 +12,10 @@ mod listener;
 mod message;
 mod metric;
 mod reply;
+mod sasl;
 mod session;
+mod tls;
+mod wire;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -23,16 +26,22 @@ use crate::config;
 use crate::fax::NumberError;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
+use crate::smtp::Login;
 use crate::smtp::ReceivedMessage;
+use crate::smtp::ScramChallenge;
 use crate::time::Clock;
 use crate::time::Timestamp;
 
 pub use connection::attend;
+pub use connection::attend_tls;
 pub use fuzz::fuzz_session;
 pub use listener::GRACE;
+pub use listener::Listeners;
 pub use listener::bind;
 pub use listener::serve;
 pub use metric::describe_metrics;
+pub use tls::Tls;
+pub use tls::TlsError;
 
 /// What stands behind the door.
 pub trait Door: Send + Sync + 'static {
@@ -48,6 +57,28 @@ pub trait Door: Send + Sync + 'static {
     /// It may be dropped before it returns, when the service stops: the client then has no answer and
     /// sends the same message again.
     fn message(&self, message: ReceivedMessage) -> impl Future<Output = Verdict> + Send;
+
+    /// What a SCRAM client with this login ID is asked; says nothing of whether there is one. `None`:
+    /// not now.
+    fn challenge(&self, _login_id: &str) -> Option<ScramChallenge> {
+        None
+    }
+
+    /// Judges a login. A door that knows no accounts refuses all.
+    fn login(&self, _login: Login) -> impl Future<Output = LoginVerdict> + Send {
+        std::future::ready(LoginVerdict::Refused {
+            refusal: Refusal::NotAuthenticated,
+            not_before: None,
+        })
+    }
+
+    /// Judges the reverse-path of a client that has logged in to `account`.
+    ///
+    /// # Errors
+    /// [`SenderRefusal`] says why it is refused.
+    fn sender(&self, _account: &str, _reverse_path: Option<&Address>) -> Result<(), SenderRefusal> {
+        Ok(())
+    }
 }
 
 impl<D: Door> Door for Arc<D> {
@@ -57,6 +88,18 @@ impl<D: Door> Door for Arc<D> {
 
     fn message(&self, message: ReceivedMessage) -> impl Future<Output = Verdict> + Send {
         D::message(self, message)
+    }
+
+    fn challenge(&self, login_id: &str) -> Option<ScramChallenge> {
+        D::challenge(self, login_id)
+    }
+
+    fn login(&self, login: Login) -> impl Future<Output = LoginVerdict> + Send {
+        D::login(self, login)
+    }
+
+    fn sender(&self, account: &str, reverse_path: Option<&Address>) -> Result<(), SenderRefusal> {
+        D::sender(self, account, reverse_path)
     }
 }
 
@@ -88,12 +131,44 @@ pub enum Verdict {
     },
 }
 
+/// What is answered to a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginVerdict {
+    /// It is this account.
+    Accepted {
+        /// The account's id.
+        account: String,
+        /// Proves to a SCRAM client who we are (`ServerSignature`, RFC 5802 section 3).
+        signature: Option<[u8; 32]>,
+    },
+    /// It is not.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// The answer is not sent before this, so that its timing says nothing.
+        not_before: Option<Timestamp>,
+    },
+}
+
+/// Why MAIL is refused to a client that has logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SenderRefusal {
+    /// The account is locked now, or gone: the login counts no longer.
+    Locked,
+    /// The address is not one of the account's.
+    NotYours,
+    /// It could not be judged.
+    Storage,
+}
+
 /// What every session of the mail door shares.
 pub struct Service<D> {
     /// Our host name, in the greeting.
     pub name: String,
     /// `[smtp]`
     pub limits: config::Smtp,
+    /// Our certificate; without one there is no TLS and no login.
+    pub tls: Option<Arc<Tls>>,
     /// Who judges.
     pub door: D,
     /// Where `now` comes from.

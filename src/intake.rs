@@ -76,6 +76,7 @@ impl Intake {
             submission: &submission,
             recipients: &recipients,
             mail: submission::strike_material(&message.raw),
+            logged_in: message.authenticated.as_deref(),
             peer: message.peer.to_string(),
             now,
         };

@@ -23,6 +23,8 @@ pub struct LockRule {
 pub enum Use {
     /// Forwarding a received fax by mail: held back, not dropped.
     ForwardReceived,
+    /// Logging in at a door (SMTP AUTH), and every request of a program that has.
+    LogIn,
     /// Receiving a fax.
     Receive,
     /// Sending to numbers, authenticated by the sender address alone.
@@ -37,7 +39,7 @@ impl Use {
     /// Whether the lock stops it.
     pub fn stops_while_locked(self) -> bool {
         match self {
-            Self::ForwardReceived | Self::SendByPassword | Self::SendToList => true,
+            Self::ForwardReceived | Self::LogIn | Self::SendByPassword | Self::SendToList => true,
             Self::Receive | Self::SendByAddress => false,
         }
     }
@@ -139,6 +141,7 @@ mod tests {
     fn the_effect_table_holds() {
         for (what, stops) in [
             (Use::ForwardReceived, true),
+            (Use::LogIn, true),
             (Use::Receive, false),
             (Use::SendByAddress, false),
             (Use::SendByPassword, true),

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 #[derive(Default)]
 pub struct Health {
     troubles: Mutex<BTreeMap<&'static str, String>>,
+    warnings: Mutex<BTreeMap<&'static str, String>>,
 }
 
 impl Health {
@@ -34,6 +35,24 @@ impl Health {
         if let Ok(mut troubles) = self.troubles.lock() {
             troubles.insert(part, why);
         }
+    }
+
+    /// What the operator should know of `part`, which works: one line without secrets; `None`: nothing.
+    pub fn warn(&self, part: &'static str, what: Option<String>) {
+        if let Ok(mut warnings) = self.warnings.lock() {
+            match what {
+                Some(what) => warnings.insert(part, what),
+                None => warnings.remove(part),
+            };
+        }
+    }
+
+    /// What the operator should know of parts that work.
+    pub fn warnings(&self) -> BTreeMap<&'static str, String> {
+        self.warnings
+            .lock()
+            .map(|warnings| warnings.clone())
+            .unwrap_or_default()
     }
 
     /// The parts that do not work.
@@ -94,15 +113,20 @@ pub async fn serve(
 
 async fn ready(State(door): State<Door>) -> impl IntoResponse {
     let troubles = door.health.troubles();
+    let warnings = door.health.warnings();
+    let warnings: String = warnings
+        .iter()
+        .map(|(part, what)| format!("warning: {part}: {what}\n"))
+        .collect();
     if troubles.is_empty() {
-        return (StatusCode::OK, "ready\n".to_owned());
+        return (StatusCode::OK, format!("ready\n{warnings}"));
     }
     let lines = troubles
         .iter()
         .map(|(part, why)| format!("{part}: {why}\n"));
     (
         StatusCode::SERVICE_UNAVAILABLE,
-        format!("not ready\n{}", lines.collect::<String>()),
+        format!("not ready\n{}{warnings}", lines.collect::<String>()),
     )
 }
 
@@ -137,6 +161,21 @@ fn describe_metrics() {
         "faxgate_fax_attempts_total",
         Unit::Count,
         "Calls that ended, by status."
+    );
+    metrics::describe_gauge!(
+        "faxgate_tls_certificate_expires_seconds",
+        Unit::Seconds,
+        "When the certificate in force ends, in seconds since 1970."
+    );
+    metrics::describe_counter!(
+        "faxgate_tls_reload_failures_total",
+        Unit::Count,
+        "Changed certificate files that were refused; the last good ones stayed in force."
+    );
+    metrics::describe_gauge!(
+        "faxgate_tls_stale",
+        Unit::Count,
+        "1 while the certificate files on disk are refused and the last good ones are in force."
     );
     metrics::describe_gauge!(
         "faxgate_jobs",

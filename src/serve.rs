@@ -1,6 +1,7 @@
 //! The composition root: opens storage, builds every service, binds, starts, waits, drains. The only
 //! file that names them all.
 
+mod certificate;
 mod door;
 mod loops;
 mod reload;
@@ -20,6 +21,7 @@ use crate::account::directory::Directory;
 use crate::account::lockout::InstallationKey;
 use crate::authenticate::Authenticator;
 use crate::config::Config;
+use crate::config::KeyPair;
 use crate::config::Loaded;
 use crate::config::Transport;
 use crate::dispatch::AtWork;
@@ -95,7 +97,7 @@ impl Gateway {
             stopping,
             tasks: JoinSet::new(),
         };
-        let smtp = building.mail_door()?;
+        let smtp = building.mail_door(setup.config_file.clone())?;
         let monitor = building.operators_door(setup.metrics).await?;
         building.work()?;
         building
@@ -166,7 +168,8 @@ struct Building {
 }
 
 impl Building {
-    fn mail_door(&mut self) -> anyhow::Result<Vec<SocketAddr>> {
+    fn mail_door(&mut self, config_file: PathBuf) -> anyhow::Result<Vec<SocketAddr>> {
+        let tls = self.certificate(config_file)?;
         let parts = &self.parts;
         let config = &parts.config;
         let mut key = [0; 32];
@@ -191,16 +194,43 @@ impl Building {
         let service = ingress::Service {
             name: config.gateway.name.clone(),
             limits: config.smtp.clone(),
+            tls,
             door: door::MailDoor(intake),
             clock: Arc::clone(&parts.clock),
             shutdown: self.stopping.clone(),
         };
-        let listeners = ingress::bind(&config.smtp.listen).context("[smtp] listen")?;
-        let addresses = listeners.iter().map(tokio::net::TcpListener::local_addr);
+        let smtp = &config.smtp;
+        let mut clear = ingress::bind(&smtp.listen).context("[smtp] listen")?;
+        let submission = ingress::bind(&smtp.listen_submission);
+        clear.extend(submission.context("[smtp] listen_submission")?);
+        let tls = ingress::bind(&smtp.listen_tls).context("[smtp] listen_tls")?;
+        let listeners = ingress::Listeners { clear, tls };
+        let all = listeners.clear.iter().chain(&listeners.tls);
+        let addresses = all.map(tokio::net::TcpListener::local_addr);
         let addresses = addresses.collect::<std::io::Result<Vec<_>>>()?;
         self.tasks
             .spawn(ingress::serve(listeners, Arc::new(service)));
         Ok(addresses)
+    }
+
+    /// Our certificate, if there is one, kept true to its files.
+    fn certificate(&mut self, config_file: PathBuf) -> anyhow::Result<Option<Arc<ingress::Tls>>> {
+        let Some(files) = self.parts.config.tls.clone() else {
+            return Ok(None);
+        };
+        let texts = files.texts(&config_file)?;
+        let pair = KeyPair::parse(&texts)?;
+        let in_force = Arc::new(ingress::Tls::new(&pair).context("[tls]")?);
+        let certificate = certificate::Certificate {
+            files,
+            config_file,
+            in_force: Arc::clone(&in_force),
+            health: Arc::clone(&self.parts.health),
+            clock: Arc::clone(&self.parts.clock),
+        };
+        self.tasks
+            .spawn(certificate.run(texts, pair, self.stopping.clone()));
+        Ok(Some(in_force))
     }
 
     async fn operators_door(

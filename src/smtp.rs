@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// A mail address as it was written, with its domain in lower case.
@@ -100,6 +101,46 @@ pub struct ReceivedMessage {
     pub peer: IpAddr,
     /// When the last byte arrived.
     pub received_at: Timestamp,
+    /// The id of the account that logged in (SMTP AUTH) before it sent this, if one did.
+    pub authenticated: Option<String>,
+}
+
+/// A login (SMTP AUTH), as it arrived. It holds a password: never stored, never logged.
+#[derive(Debug)]
+pub struct Login {
+    /// Whom the client says it is.
+    pub login_id: String,
+    /// How it proves that.
+    pub proof: LoginProof,
+    /// Address of the client.
+    pub peer: IpAddr,
+    /// When the last byte arrived.
+    pub received_at: Timestamp,
+}
+
+/// How a login is proved.
+#[derive(Debug)]
+pub enum LoginProof {
+    /// By the password itself (PLAIN, LOGIN).
+    Password(Secret),
+    /// By a signature that only the password's owner can make (SCRAM-SHA-256, RFC 5802 section 3).
+    Scram {
+        /// The text that is signed, `AuthMessage`.
+        signed: String,
+        /// `ClientProof`.
+        proof: [u8; 32],
+    },
+}
+
+/// What a SCRAM client needs to make its proof; made up for a login ID that nobody has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScramChallenge {
+    /// Our part of the nonce: printable, without a comma, never used before.
+    pub nonce: String,
+    /// The salt.
+    pub salt: Vec<u8>,
+    /// How often the password is hashed.
+    pub iterations: u32,
 }
 
 /// How far a mail's claim to come from its sender is believed.
@@ -120,6 +161,8 @@ pub enum Proof {
     Password,
     /// The address belongs to the account, which asks for nothing more.
     SenderAddress,
+    /// The client logged in (SMTP AUTH), and the address is one of the account's.
+    SmtpAuth,
 }
 
 impl Proof {
@@ -129,6 +172,7 @@ impl Proof {
             Self::None => "nothing",
             Self::Password => "password",
             Self::SenderAddress => "sender-address",
+            Self::SmtpAuth => "smtp-auth",
         }
     }
 }

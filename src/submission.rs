@@ -172,6 +172,7 @@ pub fn fuzz_submission(raw: &[u8]) {
         raw: zeroize::Zeroizing::new(raw.to_vec()),
         peer: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
         received_at: Timestamp::default(),
+        authenticated: None,
     };
     let rules = Rules {
         password: &password,
@@ -186,21 +187,12 @@ pub fn fuzz_submission(raw: &[u8]) {
 }
 
 fn fuzz_limits() -> config::Smtp {
-    let second = std::time::Duration::from_secs(1);
     config::Smtp {
-        listen: Vec::new(),
         max_message: 1 << 20,
-        max_recipients: 1,
         max_header: 64 << 10,
         max_parts: 200,
         max_depth: 20,
-        max_connections: 1,
-        max_connections_per_address: 1,
-        max_errors: 1,
-        command_timeout: second,
-        data_timeout: second,
-        refusal_floor: second,
-        password_wait: second,
+        ..config::Smtp::default()
     }
 }
 

@@ -18,7 +18,9 @@ use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
+use crate::account::scram;
 use crate::config::Account;
+use crate::refusal::Refusal;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -26,6 +28,9 @@ use crate::time::Timestamp;
 pub const MOST_CHARACTERS: usize = 128;
 /// How long a proven password is remembered.
 const REMEMBERED: Duration = Duration::from_secs(300);
+/// The hash of nobody's password, as costly as those that [`hash()`] makes.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IG5vYm9keSBub2JvZHk$\
+                      AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 /// Accounts remembered at most; beyond, the memory is emptied and hashing does the work.
 const MOST_REMEMBERED: usize = 100_000;
 
@@ -35,10 +40,51 @@ pub struct Turn {
     _permit: OwnedSemaphorePermit,
 }
 
+/// The result of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// It is the account's; with our own signature for a SCRAM client.
+    Right(Option<[u8; 32]>),
+    /// It is not.
+    Wrong,
+    /// The check itself failed; nothing is known.
+    Failed,
+}
+
+/// What somebody offers as proof of who it is.
+#[derive(Clone, Copy)]
+pub enum Candidate<'a> {
+    /// A password.
+    Password(&'a Secret),
+    /// A signature of a SCRAM client.
+    Scram {
+        /// The text that is signed, `AuthMessage`.
+        signed: &'a str,
+        /// `ClientProof`.
+        proof: &'a [u8; 32],
+    },
+}
+
+impl Candidate<'_> {
+    /// Whether the account has a credential of this kind.
+    pub fn can_be_of(&self, account: &Account) -> bool {
+        match self {
+            Self::Password(_) => account.password.is_some(),
+            Self::Scram { .. } => account.scram.is_some(),
+        }
+    }
+}
+
 /// The password cannot be hashed.
 #[derive(Debug, Error)]
 #[error("the password could not be hashed: {0}")]
 pub struct HashError(String);
+
+impl HashError {
+    pub(super) fn new(why: &str) -> Self {
+        Self(why.to_owned())
+    }
+}
 
 struct Proven {
     mac: [u8; 32],
@@ -71,7 +117,10 @@ impl Credentials {
 
     /// Whether this password was proved for the account within the last minutes. Says nothing about a
     /// password that is wrong: that one always goes on to [`Credentials::check`].
-    pub fn is_proven(&self, account: &Account, password: &Secret, now: Timestamp) -> bool {
+    pub fn is_proven(&self, account: &Account, candidate: Candidate<'_>, now: Timestamp) -> bool {
+        let Candidate::Password(password) = candidate else {
+            return false;
+        };
         let Ok(proven) = self.proven.lock() else {
             return false;
         };
@@ -102,28 +151,44 @@ impl Credentials {
         tokio::time::timeout(self.wait, both).await.ok()?
     }
 
-    /// Hashes `password` and compares; `None` if the check itself failed. A success is remembered.
+    /// Compares with the account's credential of the same kind. A right password is remembered.
     pub async fn check(
         &self,
         turn: Turn,
         account: &Account,
-        password: &Secret,
+        candidate: Candidate<'_>,
         now: Timestamp,
-    ) -> (Option<bool>, Option<Turn>) {
-        let too_long = password.expose().chars().count() > MOST_CHARACTERS;
-        let Some(hash) = account.password.clone().filter(|_| !too_long) else {
-            return (Some(false), Some(turn));
-        };
-        let candidate = password.clone();
-        // The turn is held by the work itself: an impatient client must not let another check start.
-        let checked = tokio::task::spawn_blocking(move || (verify(&hash, &candidate), turn)).await;
-        let Ok((right, turn)) = checked else {
-            return (None, None);
-        };
-        if right {
-            self.remember(account, password, now);
+    ) -> (Check, Option<Turn>) {
+        match (candidate, &account.password, &account.scram) {
+            (Candidate::Password(password), Some(hash), _) => {
+                let (check, turn) = hashed(hash, password, turn).await;
+                if check == Check::Right(None) {
+                    self.remember(account, password, now);
+                }
+                (check, turn)
+            }
+            (Candidate::Scram { signed, proof }, _, Some(verifier)) => {
+                let signature = scram::check(verifier, signed, proof);
+                let check = signature.map_or(Check::Wrong, |ours| Check::Right(Some(ours)));
+                (check, Some(turn))
+            }
+            (Candidate::Password(_), None, _) | (Candidate::Scram { .. }, _, None) => {
+                (Check::Wrong, Some(turn))
+            }
         }
-        (Some(right), Some(turn))
+    }
+
+    /// The same work for a login ID that has no such credential: refused in the end, after as long and
+    /// as likely for lack of room as a wrong guess of a stranger.
+    pub async fn check_stranger(&self, candidate: Candidate<'_>) -> Refusal {
+        let permit = Arc::clone(&self.strangers).acquire_owned();
+        let Ok(Ok(permit)) = tokio::time::timeout(self.wait, permit).await else {
+            return Refusal::Busy;
+        };
+        if let Candidate::Password(password) = candidate {
+            drop(hashed(NOBODY, password, permit).await);
+        }
+        Refusal::NotAuthenticated
     }
 
     /// Who has proved a password here before does not queue behind strangers' guesses.
@@ -189,6 +254,20 @@ pub fn hash(password: &Secret) -> Result<String, HashError> {
         .map_err(|e| HashError(e.to_string()))
 }
 
+/// Hashes `password` and compares. `place` is held by the work itself: an impatient client must not let
+/// another check start.
+async fn hashed<P: Send + 'static>(hash: &str, password: &Secret, place: P) -> (Check, Option<P>) {
+    if password.expose().chars().count() > MOST_CHARACTERS {
+        return (Check::Wrong, Some(place));
+    }
+    let (hash, candidate) = (hash.to_owned(), password.clone());
+    match tokio::task::spawn_blocking(move || (verify(&hash, &candidate), place)).await {
+        Ok((true, place)) => (Check::Right(None), Some(place)),
+        Ok((false, place)) => (Check::Wrong, Some(place)),
+        Err(_) => (Check::Failed, None),
+    }
+}
+
 fn verify(hash: &str, password: &Secret) -> bool {
     let Ok(parsed) = PasswordHash::new(hash) else {
         return false;
@@ -229,7 +308,12 @@ mod tests {
     async fn check(credentials: &Credentials, account: &Account, password: &str) -> Option<bool> {
         let turn = credentials.turn(account).await.unwrap();
         let password = Secret::new(password.into());
-        credentials.check(turn, account, &password, NOW).await.0
+        let candidate = Candidate::Password(&password);
+        match credentials.check(turn, account, candidate, NOW).await.0 {
+            Check::Right(_) => Some(true),
+            Check::Wrong => Some(false),
+            Check::Failed => None,
+        }
     }
 
     #[tokio::test]
@@ -239,7 +323,8 @@ mod tests {
             credentials(Duration::from_secs(60)),
         );
         let proven = |password: &str, now| {
-            credentials.is_proven(&account, &Secret::new(password.into()), now)
+            let password = Secret::new(password.into());
+            credentials.is_proven(&account, Candidate::Password(&password), now)
         };
         assert_eq!(
             check(&credentials, &account, "kaki8samplE").await,
@@ -261,7 +346,7 @@ mod tests {
         };
         let password = Secret::new("kaki8sample".into());
         assert!(
-            !credentials.is_proven(&changed, &password, NOW),
+            !credentials.is_proven(&changed, Candidate::Password(&password), NOW),
             "another stored hash is another version"
         );
     }
@@ -276,6 +361,22 @@ mod tests {
             is_right(&account, &Secret::new(long)),
             "though it would be right"
         );
+    }
+
+    #[tokio::test]
+    async fn a_login_of_nobody_costs_a_hash_and_is_refused() {
+        assert!(PasswordHash::new(NOBODY).is_ok());
+        let password = Secret::new("kaki8sample".into());
+        let refusal = |wait| {
+            let (full, password) = (credentials(wait), password.clone());
+            async move { full.check_stranger(Candidate::Password(&password)).await }
+        };
+        let patient = refusal(Duration::from_secs(60)).await;
+        assert_eq!(patient, Refusal::NotAuthenticated);
+        let full = credentials(Duration::ZERO);
+        let _all = Arc::clone(&full.strangers).acquire_owned().await.unwrap();
+        let refusal = full.check_stranger(Candidate::Password(&password)).await;
+        assert_eq!(refusal, Refusal::Busy);
     }
 
     #[tokio::test(start_paused = true)]

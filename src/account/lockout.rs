@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::account::credential::keyed;
+use crate::account::scram;
 use crate::config::Account;
 use crate::lock::LockRule;
 use crate::lock::Strikes;
@@ -73,6 +74,15 @@ impl InstallationKey {
         let stored = account.password.as_deref().unwrap_or_default();
         let about = [account.id.as_bytes(), stored.as_bytes()];
         keyed(&self.0, about.into_iter().chain(mail))
+    }
+
+    /// Salt and iterations for a SCRAM login ID that has none: for one login ID always the same, so
+    /// that nobody learns by asking twice (RFC 5802 section 9).
+    pub fn made_up_salt(&self, login_id: &str) -> (Vec<u8>, u32) {
+        let login_id = login_id.to_lowercase();
+        let mut salt = keyed(&self.0, [&b"scram-salt"[..], login_id.as_bytes()]).to_vec();
+        salt.truncate(16);
+        (salt, scram::ITERATIONS)
     }
 }
 

@@ -81,6 +81,7 @@ fn message(options: &Options, now: Timestamp) -> Result<ReceivedMessage, Failure
         raw: with_crlf(&text).into(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         received_at: now,
+        authenticated: None,
     })
 }
 

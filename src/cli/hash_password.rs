@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 
 use crate::account::credential;
 use crate::account::policy;
+use crate::account::scram;
 use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::output;
@@ -17,6 +18,9 @@ pub(crate) struct Options {
     /// The profile whose policy the password must keep.
     #[arg(long, default_value = "interfax")]
     profile: String,
+    /// Prints a SCRAM-SHA-256 verifier too, for the key `scram`: the line before the last.
+    #[arg(long)]
+    scram: bool,
 }
 
 /// Prints the hash as the last line.
@@ -40,6 +44,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Input, reasons.join("; ")));
     }
     let hash = credential::hash(&password).map_err(|e| Failure::new(Exit::Software, e))?;
+    if options.scram {
+        let verifier = scram::verifier(&password).map_err(|e| Failure::new(Exit::Input, e))?;
+        output::line(&verifier.text())?;
+    }
     output::line(&hash)
 }
 

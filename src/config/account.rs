@@ -14,6 +14,7 @@ use super::phc;
 use super::profile::Profile;
 use super::queue;
 use super::result_mail::ResultMail;
+use super::scram::ScramVerifier;
 use super::section::Entry;
 use super::section::Section;
 use crate::fax::FaxNumber;
@@ -35,6 +36,8 @@ pub struct Account {
     pub senders: Vec<SenderPattern>,
     /// Argon2id hash in PHC form.
     pub password: Option<String>,
+    /// What proves a SCRAM-SHA-256 login.
+    pub scram: Option<ScramVerifier>,
     /// Whether mails must carry the password.
     pub password_in_body: bool,
     /// Our identifier on the line (TSI).
@@ -113,6 +116,7 @@ impl Account {
             profile: profile?,
             senders,
             password,
+            scram: section.optional("scram", scram),
             password_in_body,
             station_id: section.optional("station_id", station_id),
             numbers,
@@ -277,6 +281,14 @@ fn password(value: &DeValue<'_>) -> Result<String, Bad> {
         Ok(()) => Ok(text.to_owned()),
         Err(problem) => Err(Bad::new(problem, accepted)),
     }
+}
+
+/// The value is never repeated in the message either.
+fn scram(value: &DeValue<'_>) -> Result<ScramVerifier, Bad> {
+    let accepted =
+        "a SCRAM-SHA-256 verifier, the last line but one of faxgate hash-password --scram";
+    let text = value.as_str().unwrap_or_default();
+    ScramVerifier::parse(text).map_err(|problem| Bad::new(problem, accepted))
 }
 
 fn station_id(value: &DeValue<'_>) -> Result<StationId, Bad> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use toml::Table;
 
 use super::forms;
+use super::network;
+use super::network::Network;
 use super::section::Section;
 use super::show;
 
@@ -14,6 +16,12 @@ use super::show;
 pub struct Smtp {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
+    /// Addresses to listen on for programs that send mail (RFC 6409); may be empty.
+    pub listen_submission: Vec<SocketAddr>,
+    /// Addresses where TLS begins with the connection (RFC 8314 section 3); may be empty.
+    pub listen_tls: Vec<SocketAddr>,
+    /// Clients whose bare LF is taken for a line end instead of being refused.
+    pub normalize_bare_lf: Vec<Network>,
     /// Largest message in bytes (SIZE, RFC 1870).
     pub max_message: usize,
     /// Most recipients of one message.
@@ -46,6 +54,9 @@ impl Default for Smtp {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 2525))],
+            listen_submission: Vec::new(),
+            listen_tls: Vec::new(),
+            normalize_bare_lf: Vec::new(),
             max_message: 20_000_000,
             max_recipients: 500,
             max_header: 256 * 1024,
@@ -63,11 +74,15 @@ impl Default for Smtp {
 }
 
 impl Smtp {
-    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
+    /// `with_tls`: whether there is a certificate.
+    pub(super) fn read(section: &mut Section<'_, '_>, with_tls: bool) -> Self {
         let default = Self::default();
         let waits = Duration::from_secs(1)..=60 * MIN;
-        Self {
+        let smtp = Self {
             listen: section.filled_list("listen", default.listen, forms::socket),
+            listen_submission: section.list("listen_submission", Vec::new(), forms::socket),
+            listen_tls: section.list("listen_tls", Vec::new(), forms::socket),
+            normalize_bare_lf: section.list("normalize_bare_lf", Vec::new(), network::network),
             max_message: section.or("max_message", default.max_message, |value| {
                 forms::size(value, 64_000..=1_000_000_000)
             }),
@@ -105,13 +120,21 @@ impl Smtp {
             password_wait: section.or("password_wait", default.password_wait, |value| {
                 forms::duration(value, Duration::ZERO..=MIN)
             }),
+        };
+        if !with_tls && !smtp.listen_tls.is_empty() {
+            let accepted = "[tls] with certificate and key as well, or [] here";
+            section.mistake("listen_tls", "there is no certificate", accepted);
         }
+        smtp
     }
 
     pub(super) fn show(&self) -> Table {
         let per_address = self.max_connections_per_address;
         show::table([
             ("listen", show::texts(&self.listen)),
+            ("listen_submission", show::texts(&self.listen_submission)),
+            ("listen_tls", show::texts(&self.listen_tls)),
+            ("normalize_bare_lf", show::texts(&self.normalize_bare_lf)),
             ("max_message", show::size(self.max_message)),
             ("max_recipients", show::number(self.max_recipients)),
             ("max_header", show::size(self.max_header)),

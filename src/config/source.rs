@@ -190,7 +190,7 @@ pub(super) fn read_bytes(
 }
 
 /// The same words on every system and in every language.
-fn why_unreadable(error: &std::io::Error) -> String {
+pub(super) fn why_unreadable(error: &std::io::Error) -> String {
     let kind = error.kind();
     if kind == std::io::ErrorKind::NotFound {
         "there is no such file".into()
@@ -198,6 +198,8 @@ fn why_unreadable(error: &std::io::Error) -> String {
         "this is a folder".into()
     } else if kind == std::io::ErrorKind::PermissionDenied {
         "the gateway may not read this file".into()
+    } else if kind == std::io::ErrorKind::InvalidInput {
+        "this is no file, or one too large".into()
     } else {
         format!("this file cannot be read ({kind})")
     }

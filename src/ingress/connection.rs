@@ -15,15 +15,19 @@ use tracing::Instrument;
 use zeroize::Zeroize;
 
 use crate::ingress::Door;
+use crate::ingress::LoginVerdict;
 use crate::ingress::Service;
 use crate::ingress::Verdict;
 use crate::ingress::metric;
 use crate::ingress::reply;
 use crate::ingress::reply::Reply;
 use crate::ingress::session::Arrived;
+use crate::ingress::session::Claim;
 use crate::ingress::session::Close;
 use crate::ingress::session::Event;
 use crate::ingress::session::Session;
+use crate::ingress::wire::Wire;
+use crate::smtp::Login;
 use crate::smtp::ReceivedMessage;
 
 /// Talks SMTP on `io` with the client at `peer` until either side ends it.
@@ -34,12 +38,36 @@ where
     D: Door,
     IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    let wire = Wire::Clear(io);
+    converse(service, wire, peer).await;
+}
+
+/// The same where TLS begins with the connection (RFC 8314 section 3).
+pub async fn attend_tls<D, IO>(service: &Service<D>, io: IO, peer: IpAddr)
+where
+    D: Door,
+    IO: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let mut wire = Wire::Clear(io);
+    // Boxed: the future of a handshake is large, and an idle session must be small.
+    let mut shutdown = service.shutdown.clone();
+    if Box::pin(secure(service, &mut wire, peer, &mut shutdown)).await {
+        converse(service, wire, peer).await;
+    }
+}
+
+async fn converse<D, IO>(service: &Service<D>, wire: Wire<IO>, peer: IpAddr)
+where
+    D: Door,
+    IO: AsyncRead + AsyncWrite + Unpin + Send,
+{
     metrics::counter!(metric::SESSIONS).increment(1);
+    let is_secure = matches!(wire, Wire::Tls(_));
     let mut connection = Connection {
         service,
-        io,
+        io: wire,
         peer,
-        session: Session::new(service, peer),
+        session: Session::new(service, peer, is_secure),
         buffer: Buffer::of(IDLE_READ),
         deadline: Instant::now() + service.limits.command_timeout,
         data_began: None,
@@ -58,9 +86,44 @@ where
     );
 }
 
+/// Begins TLS within its time; whether it succeeded.
+async fn secure<D, IO>(
+    service: &Service<D>,
+    wire: &mut Wire<IO>,
+    peer: IpAddr,
+    shutdown: &mut watch::Receiver<bool>,
+) -> bool
+where
+    D: Door,
+    IO: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let Some(tls) = &service.tls else {
+        return false;
+    };
+    let limit = HANDSHAKE.min(service.limits.command_timeout);
+    let done = tokio::select! {
+        biased;
+        () = stopped(shutdown) => return false,
+        done = timeout(limit, wire.secure(tls)) => done,
+    };
+    let result = match &done {
+        Ok(Ok(())) => "done",
+        Ok(Err(error)) => {
+            tracing::info!(%peer, %error, "TLS handshake failed");
+            "failed"
+        }
+        Err(_) => {
+            tracing::info!(%peer, "TLS handshake took too long");
+            "late"
+        }
+    };
+    metrics::counter!(metric::HANDSHAKES, "result" => result).increment(1);
+    result == "done"
+}
+
 struct Connection<'s, D, IO> {
     service: &'s Service<D>,
-    io: IO,
+    io: Wire<IO>,
     peer: IpAddr,
     session: Session<'s, D>,
     buffer: Buffer,
@@ -68,6 +131,16 @@ struct Connection<'s, D, IO> {
     deadline: Instant,
     data_began: Option<Instant>,
     shutdown: watch::Receiver<bool>,
+}
+
+/// What follows what was read.
+enum Step {
+    /// The next read.
+    Read,
+    /// The end.
+    Close(Close),
+    /// TLS.
+    StartTls,
 }
 
 /// How a session ends.
@@ -100,25 +173,39 @@ where
                 Err(end) => return end,
             };
             let buffer = std::mem::take(&mut self.buffer);
-            let end = self.digest(buffer.bytes.get(..read).unwrap_or_default());
-            let end = end.await;
+            let step = self.digest(buffer.bytes.get(..read).unwrap_or_default());
+            let step = step.await;
             self.buffer = buffer;
-            if let Some(close) = end {
-                return End::Closed(close);
+            let tally = self.session.tally();
+            if tally.logins != before.logins {
+                self.buffer.wipe();
             }
-            if self.session.tally() != before {
+            match step {
+                Step::Read => {}
+                Step::Close(close) => return End::Closed(close),
+                Step::StartTls if self.start_tls().await => {}
+                Step::StartTls => return End::Gone,
+            }
+            if tally != before {
                 self.restart_clocks();
             }
         }
     }
 
     /// Lets the session take all of `bytes`.
-    async fn digest(&mut self, bytes: &[u8]) -> Option<Close> {
+    async fn digest(&mut self, bytes: &[u8]) -> Step {
         let mut rest = bytes;
         loop {
             match self.session.receive(&mut rest) {
-                Event::More => return None,
-                Event::Close(close) => return Some(close),
+                Event::More => return Step::Read,
+                Event::Close(close) => return Step::Close(close),
+                Event::StartTls => return Step::StartTls,
+                Event::Login(claim) => {
+                    let verdict = Box::pin(self.log_in(*claim)).await;
+                    if let Some(close) = self.session.judged(verdict) {
+                        return Step::Close(close);
+                    }
+                }
                 Event::Message(arrived) => {
                     // Boxed: the door's future is large, and an idle session must be small.
                     let reply = Box::pin(self.hand_over(*arrived)).await;
@@ -126,6 +213,52 @@ where
                 }
             }
         }
+    }
+
+    /// Writes the answer to STARTTLS in clear and begins TLS; whether it succeeded.
+    async fn start_tls(&mut self) -> bool {
+        if self.flush().await.is_err() {
+            return false;
+        }
+        let handshake = secure(self.service, &mut self.io, self.peer, &mut self.shutdown);
+        // Boxed: the future of a handshake is large, and an idle session must be small.
+        let done = Box::pin(handshake).await;
+        if done {
+            self.session.secured();
+        }
+        done
+    }
+
+    /// Asks the door about a login.
+    async fn log_in(&mut self, claim: Claim) -> LoginVerdict {
+        let received_at = self.service.clock.now();
+        let incident = format!("{:x}", received_at.as_ms());
+        let span = tracing::info_span!("login", incident, peer = %self.peer);
+        let login = Login {
+            login_id: claim.login_id,
+            proof: claim.proof,
+            peer: self.peer,
+            received_at,
+        };
+        let verdict = self.service.door.login(login).instrument(span).await;
+        let result = match &verdict {
+            LoginVerdict::Accepted { account, .. } => {
+                tracing::info!(peer = %self.peer, account, "login accepted");
+                "accepted"
+            }
+            LoginVerdict::Refused {
+                refusal,
+                not_before,
+            } => {
+                tracing::info!(peer = %self.peer, incident, ?refusal, "login refused");
+                if let Some(until) = *not_before {
+                    self.service.clock.wait_until(until).await;
+                }
+                "refused"
+            }
+        };
+        metrics::counter!(metric::LOGINS, "result" => result).increment(1);
+        verdict
     }
 
     /// Gives the message to the door and words its verdict.
@@ -141,6 +274,7 @@ where
             raw: arrived.raw,
             peer: self.peer,
             received_at,
+            authenticated: arrived.account,
         };
         let door = &self.service.door;
         match door.message(message).instrument(span).await {
@@ -216,8 +350,13 @@ where
             End::Stopping => self.session.say(&reply::STOPPING),
             End::Closed(_) => {}
         }
-        if self.flush().await.is_err() || self.io.shutdown().await.is_err() {
+        if self.flush().await.is_err() {
             return;
+        }
+        // Under TLS this writes, and the client may not read.
+        match timeout(LINGER, self.io.shutdown()).await {
+            Ok(Ok(())) => {}
+            _ => return,
         }
         if end == End::Closed(Close::Broken) {
             // Closing with bytes unread resets the connection, and the client never sees why.
@@ -264,6 +403,14 @@ impl Buffer {
         }
     }
 
+    /// Forgets what was read: a password may have been in it.
+    fn wipe(&mut self) {
+        if let Some(used) = self.bytes.get_mut(..self.used) {
+            used.zeroize();
+        }
+        self.used = 0;
+    }
+
     fn filled(&mut self, read: usize) {
         self.used = self.used.max(read);
     }
@@ -271,9 +418,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Some(used) = self.bytes.get_mut(..self.used) {
-            used.zeroize();
-        }
+        self.wipe();
     }
 }
 
@@ -291,6 +436,8 @@ const IDLE_READ: usize = 1024;
 const FIRST_READ: usize = 8 * 1024;
 /// Bytes read at a time once a message has filled the first buffer.
 const FULL_READ: usize = 64 * 1024;
+/// Longest time for a TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Longest wait for a client that we closed on to close as well.
 const LINGER: Duration = Duration::from_secs(2);
 /// Most reads in that time.

@@ -3,20 +3,22 @@
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::config;
 use crate::ingress::Door;
+use crate::ingress::LoginVerdict;
 use crate::ingress::RecipientRefusal;
 use crate::ingress::Service;
 use crate::ingress::Verdict;
 use crate::ingress::reply;
 use crate::ingress::session::Event;
 use crate::ingress::session::Session;
+use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+use crate::smtp::LoginProof;
 use crate::smtp::ReceivedMessage;
 use crate::time::SystemClock;
 
@@ -50,6 +52,7 @@ pub(super) fn service() -> Service<OpenDoor> {
     Service {
         name: "gw.example".to_owned(),
         limits: small_limits(),
+        tls: None,
         door: OpenDoor,
         clock: Arc::new(SystemClock),
         shutdown: watch::channel(false).1,
@@ -66,13 +69,32 @@ struct Transcript {
 
 fn drive<'a>(service: &Service<OpenDoor>, pieces: impl Iterator<Item = &'a [u8]>) -> Transcript {
     let mut transcript = Transcript::default();
-    let mut session = Session::new(service, IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let mut session = Session::new(service, IpAddr::V4(Ipv4Addr::LOCALHOST), true);
     'pieces: for piece in pieces {
         let mut rest = piece;
         loop {
             match session.receive(&mut rest) {
                 Event::More => break,
-                Event::Close(_) => break 'pieces,
+                // No certificate: a session that is secure from the start has no STARTTLS.
+                Event::Close(_) | Event::StartTls => break 'pieces,
+                Event::Login(claim) => {
+                    let refusal = Refusal::NotAuthenticated;
+                    let not_before = None;
+                    let verdict = match claim.login_id.as_str() {
+                        "a" => LoginVerdict::Accepted {
+                            account: claim.login_id,
+                            signature: matches!(claim.proof, LoginProof::Scram { .. })
+                                .then_some([7; 32]),
+                        },
+                        _ => LoginVerdict::Refused {
+                            refusal,
+                            not_before,
+                        },
+                    };
+                    if session.judged(verdict).is_some() {
+                        break 'pieces;
+                    }
+                }
                 Event::Message(arrived) => {
                     session.answer(&reply::queued("1"));
                     transcript
@@ -114,16 +136,8 @@ fn small_limits() -> config::Smtp {
         listen: Vec::new(),
         max_message: 200,
         max_recipients: 3,
-        max_header: 100,
-        max_parts: 10,
-        max_depth: 3,
-        max_connections: 10,
-        max_connections_per_address: 10,
         max_errors: 6,
-        command_timeout: Duration::from_secs(300),
-        data_timeout: Duration::from_secs(600),
-        refusal_floor: Duration::from_millis(250),
-        password_wait: Duration::from_secs(2),
+        ..config::Smtp::default()
     }
 }
 
@@ -145,7 +159,11 @@ mod tests {
                 Just("EHLO a\r\n"), Just("MAIL FROM:<a@b>\r\n"), Just("MAIL FROM:<> SIZE=300\r\n"),
                 Just("RCPT TO:<0312345678@fax.example>\r\n"), Just("RCPT TO:<1@fax.example>\r\n"),
                 Just("DATA\r\n"), Just("a\r\n.\r\n"), Just("..x\r\n\r\n.\r\n"), Just("\r\n.\n"),
-                Just("a\r.\r\n"), Just(".\r\n"), Just("RSET\r\n"), Just("NOOP\n"), Just("BDAT 3\r\n"),
+                Just("a\r.\r\n"), Just(".\r\n"), Just("RSET\r\n"), Just("NOOP\n"), Just("BDAT 3\r\nabc"),
+                Just("BDAT 0 LAST\r\n"), Just("BDAT 5 LAST\r\n.\r\n\r\n"), Just("BDAT 300\r\n"),
+                Just("BDAT x\r\n"), Just("AUTH PLAIN AGEAYg==\r\n"), Just("AUTH PLAIN AGIAYg==\r\n"),
+                Just("AUTH LOGIN\r\n"), Just("YQ==\r\n"), Just("*\r\n"), Just("AUTH SCRAM-SHA-256\r\n"),
+                Just("biwsbj1hLHI9eA==\r\n"), Just("MAIL FROM:<a@b> BODY=BINARYMIME\r\n"),
                 Just("QUIT\r\n"), Just("x"), Just("\0"), Just("NOOP\r\n"),
             ], 0..30),
         ) {

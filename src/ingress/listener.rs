@@ -45,26 +45,61 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Where a service listens.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// Sessions begin in clear; STARTTLS is offered if there is a certificate.
+    pub clear: Vec<TcpListener>,
+    /// TLS begins with the connection.
+    pub tls: Vec<TcpListener>,
+}
+
+impl From<Vec<TcpListener>> for Listeners {
+    fn from(clear: Vec<TcpListener>) -> Self {
+        let tls = Vec::new();
+        Self { clear, tls }
+    }
+}
+
 /// Serves SMTP on `listeners` until the service's shutdown signal is true.
 ///
 /// Then nobody new is accepted, sessions between messages get 421, and messages that are arriving are
 /// finished, all within [`GRACE`]; what is left after it is dropped without a reply, so that its client
 /// tries again.
-pub async fn serve<D: Door>(listeners: Vec<TcpListener>, service: Arc<Service<D>>) {
+pub async fn serve<D: Door>(listeners: impl Into<Listeners>, service: Arc<Service<D>>) {
+    let listeners = listeners.into();
     let limits = &service.limits;
     let places = Places::new(limits.max_connections, limits.max_connections_per_address);
     let mut loops = JoinSet::new();
-    for listener in listeners {
-        loops.spawn(accept(listener, Arc::clone(&service), Arc::clone(&places)));
+    let clear = listeners
+        .clear
+        .into_iter()
+        .map(|listener| (listener, false));
+    let tls = listeners.tls.into_iter().map(|listener| (listener, true));
+    for (listener, tls) in clear.chain(tls) {
+        let hall = Hall {
+            service: Arc::clone(&service),
+            places: Arc::clone(&places),
+            tls,
+        };
+        loops.spawn(accept(listener, hall));
     }
     while let Some(ended) = loops.join_next().await {
         note(ended);
     }
 }
 
-async fn accept<D: Door>(listener: TcpListener, service: Arc<Service<D>>, places: Arc<Places>) {
+/// What the connections of one listener enter.
+struct Hall<D> {
+    service: Arc<Service<D>>,
+    places: Arc<Places>,
+    /// Whether TLS begins with the connection.
+    tls: bool,
+}
+
+async fn accept<D: Door>(listener: TcpListener, hall: Hall<D>) {
     let mut sessions = JoinSet::new();
-    let mut shutdown = service.shutdown.clone();
+    let mut shutdown = hall.service.shutdown.clone();
     let mut failures = 0;
     loop {
         tokio::select! {
@@ -74,7 +109,7 @@ async fn accept<D: Door>(listener: TcpListener, service: Arc<Service<D>>, places
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     failures = 0;
-                    admit(stream, peer, &service, &places, &mut sessions);
+                    admit(stream, peer, &hall, &mut sessions);
                 }
                 Err(error) => {
                     failures += 1;
@@ -95,18 +130,14 @@ async fn accept<D: Door>(listener: TcpListener, service: Arc<Service<D>>, places
     }
 }
 
-fn admit<D: Door>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    service: &Arc<Service<D>>,
-    places: &Arc<Places>,
-    sessions: &mut JoinSet<()>,
-) {
-    match places.take(peer.ip()) {
+fn admit<D: Door>(stream: TcpStream, peer: SocketAddr, hall: &Hall<D>, sessions: &mut JoinSet<()>) {
+    match hall.places.take(peer.ip()) {
         Ok(place) => {
-            let session = attend(stream, peer, Arc::clone(service), place);
-            sessions.spawn(session);
+            let service = Arc::clone(&hall.service);
+            sessions.spawn(attend(stream, peer, service, place, hall.tls));
         }
+        // A client that expects TLS cannot read a reason in clear.
+        Err(_) if hall.tls => metrics::counter!(metric::TURNED_AWAY).increment(1),
         Err(full) => turn_away(stream, peer, full),
     }
 }
@@ -116,13 +147,18 @@ async fn attend<D: Door>(
     peer: SocketAddr,
     service: Arc<Service<D>>,
     _place: Place,
+    tls: bool,
 ) {
     // Replies are small and awaited: without this each costs the client a delayed acknowledgement.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let _open = Open::count();
-    connection::attend(&service, stream, peer.ip().to_canonical()).await;
+    let address = peer.ip().to_canonical();
+    match tls {
+        true => connection::attend_tls(&service, stream, address).await,
+        false => connection::attend(&service, stream, address).await,
+    }
 }
 
 /// Counts one connection for as long as it lives, however it ends.

@@ -12,6 +12,8 @@ pub(super) struct Reader {
     place: Place,
     raw: Zeroizing<Vec<u8>>,
     most: usize,
+    /// Whether a LF alone is put right instead of refused.
+    lenient: bool,
     flaw: Option<Flaw>,
 }
 
@@ -42,14 +44,16 @@ enum Place {
 }
 
 impl Reader {
-    /// A reader of at most `most` bytes; `expected` is the size the client announced, if it did.
-    pub(super) fn new(most: usize, expected: Option<u64>) -> Self {
+    /// A reader of at most `most` bytes; `expected` is the size the client announced, if it did. A
+    /// `lenient` one makes CRLF of every LF alone, which ends neither a message nor begins its end.
+    pub(super) fn new(most: usize, expected: Option<u64>, lenient: bool) -> Self {
         let expected = expected.and_then(|size| usize::try_from(size).ok());
         let first = expected.map_or(FIRST, |size| size.saturating_add(SLACK));
         Self {
             place: Place::LineStart,
             raw: Zeroizing::new(Vec::with_capacity(first.min(most).min(FIRST_MOST))),
             most,
+            lenient,
             flaw: None,
         }
     }
@@ -84,7 +88,15 @@ impl Reader {
                     kept = at + 1;
                 }
                 (Place::LineStart | Place::Dot | Place::Within, _) => {
-                    at = self.within(bytes, at);
+                    let from = at;
+                    at = self.within(bytes, from);
+                    let ended = at.checked_sub(1).filter(|end| *end >= from);
+                    let bare = ended.filter(|end| bytes.get(*end) == Some(&b'\n'));
+                    if let Some(end) = bare.filter(|_| self.lenient) {
+                        self.keep(bytes.get(kept..end));
+                        self.keep(Some(b"\r\n"));
+                        kept = at;
+                    }
                     continue;
                 }
             }
@@ -111,6 +123,7 @@ impl Reader {
         };
         match rest.get(found) {
             Some(b'\r') => self.place = Place::Cr,
+            Some(b'\n') if self.lenient => {}
             Some(b'\n') => self.refuse(Flaw::BareLineEnd),
             _ => self.refuse(Flaw::Nul),
         }
@@ -138,6 +151,96 @@ impl Reader {
     }
 }
 
+/// Collects a message that comes in chunks (RFC 3030). Their length says where it ends, so that no byte
+/// of it can end it early; unless it is declared as binary its lines must still be lines.
+pub(super) struct Pieces {
+    raw: Zeroizing<Vec<u8>>,
+    most: usize,
+    binary: bool,
+    /// Whether the last byte was a CR.
+    after_cr: bool,
+    flaw: Option<Flaw>,
+}
+
+impl Pieces {
+    /// At most `most` bytes; `binary` after `BODY=BINARYMIME`.
+    pub(super) fn new(most: usize, binary: bool) -> Self {
+        Self {
+            raw: Zeroizing::new(Vec::new()),
+            most,
+            binary,
+            after_cr: false,
+            flaw: None,
+        }
+    }
+
+    /// A chunk of so many bytes follows.
+    pub(super) fn expect(&mut self, size: u64) {
+        let room = self.most.saturating_sub(self.raw.len());
+        if usize::try_from(size).map_or(true, |size| size > room) {
+            self.refuse(Flaw::TooBig);
+        }
+    }
+
+    /// Takes `bytes` of a chunk.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        if self.flaw.is_some() {
+            return;
+        }
+        if !self.binary {
+            self.look_at(bytes);
+        }
+        if self.flaw.is_none() {
+            append(&mut self.raw, bytes);
+        }
+    }
+
+    /// Why the message is refused, as far as it is known.
+    pub(super) fn flaw(&self) -> Option<Flaw> {
+        self.flaw
+    }
+
+    /// The message, or why it is refused.
+    pub(super) fn finish(mut self) -> Result<Zeroizing<Vec<u8>>, Flaw> {
+        if self.after_cr {
+            self.refuse(Flaw::BareLineEnd);
+        }
+        match self.flaw {
+            Some(flaw) => Err(flaw),
+            None => Ok(self.raw),
+        }
+    }
+
+    fn look_at(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        if self.after_cr && !rest.is_empty() {
+            self.after_cr = false;
+            match rest.strip_prefix(b"\n") {
+                Some(after) => rest = after,
+                None => return self.refuse(Flaw::BareLineEnd),
+            }
+        }
+        while let Some(at) = memchr3(b'\r', b'\n', 0, rest) {
+            match (rest.get(at), rest.get(at + 1)) {
+                (Some(b'\r'), Some(b'\n')) => rest = rest.get(at + 2..).unwrap_or_default(),
+                (Some(b'\r'), None) => {
+                    self.after_cr = true;
+                    return;
+                }
+                (Some(0), _) => return self.refuse(Flaw::Nul),
+                _ => return self.refuse(Flaw::BareLineEnd),
+            }
+        }
+    }
+
+    fn refuse(&mut self, flaw: Flaw) {
+        if self.flaw.is_none() {
+            self.flaw = Some(flaw);
+            self.raw = Zeroizing::new(Vec::new());
+        }
+    }
+}
+
 /// Bytes reserved for a message of unknown size.
 const FIRST: usize = 8 * 1024;
 /// Most bytes reserved on the client's word alone.
@@ -147,7 +250,7 @@ const SLACK: usize = 512;
 
 /// Appends `more`. A vector that grows by itself leaves its old bytes behind in freed memory; here the
 /// old buffer is wiped when it is replaced.
-fn append(kept: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
+pub(super) fn append(kept: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
     let needed = kept.len().saturating_add(more.len());
     if needed > kept.capacity() {
         let room = needed.max(kept.capacity().saturating_mul(2));
@@ -168,7 +271,7 @@ mod tests {
 
     /// What comes of `bytes` fed in pieces of `size`, and how many were used.
     fn read(bytes: &[u8], size: usize) -> Outcome {
-        let mut reader = Reader::new(1_000, None);
+        let mut reader = Reader::new(1_000, None, false);
         let mut before = 0;
         for piece in bytes.chunks(size) {
             if let Some(used) = reader.feed(piece) {
@@ -253,10 +356,10 @@ mod tests {
     #[test]
     fn an_announced_size_reserves_a_bounded_amount() {
         assert_eq!(
-            Reader::new(1 << 30, Some(u64::MAX)).raw.capacity(),
+            Reader::new(1 << 30, Some(u64::MAX), false).raw.capacity(),
             FIRST_MOST
         );
-        assert_eq!(Reader::new(100, Some(5_000)).raw.capacity(), 100);
+        assert_eq!(Reader::new(100, Some(5_000), false).raw.capacity(), 100);
     }
 
     proptest! {

@@ -12,6 +12,10 @@ pub(super) const TURNED_AWAY: &str = "faxgate_smtp_turned_away_total";
 pub(super) const SESSIONS: &str = "faxgate_smtp_sessions_total";
 /// Messages answered at the end of DATA, by `result`: `accepted`, `refused` or `deferred`.
 pub(super) const MESSAGES: &str = "faxgate_smtp_messages_total";
+/// TLS handshakes ended, by `result`: `done`, `failed` or `late`.
+pub(super) const HANDSHAKES: &str = "faxgate_smtp_tls_handshakes_total";
+/// Logins answered, by `result`: `accepted` or `refused`.
+pub(super) const LOGINS: &str = "faxgate_smtp_logins_total";
 /// Seconds from 354 to the end of the message.
 pub(super) const DATA_SECONDS: &str = "faxgate_smtp_data_seconds";
 
@@ -27,6 +31,11 @@ pub fn describe_metrics() {
         MESSAGES,
         "Messages answered at the end of DATA, by result: accepted (250), refused (5xx), deferred (4xx)"
     );
+    describe_counter!(
+        HANDSHAKES,
+        "TLS handshakes ended, by result: done, failed, late"
+    );
+    describe_counter!(LOGINS, "SMTP AUTH answered, by result: accepted, refused");
     describe_histogram!(
         DATA_SECONDS,
         metrics::Unit::Seconds,

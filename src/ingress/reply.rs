@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use crate::ingress::RecipientRefusal;
+use crate::ingress::SenderRefusal;
 use crate::ingress::command::Mistake;
 use crate::ingress::message::Flaw;
+use crate::ingress::sasl;
 use crate::refusal::Malformed;
 use crate::refusal::Refusal;
 
@@ -66,13 +68,29 @@ pub(super) const NO_EXPAND: Reply = Reply::fixed(502, "5.5.1", "Lists are not sh
 pub(super) const HELP: Reply = Reply::fixed(
     214,
     "2.0.0",
-    "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY QUIT; see RFC 5321",
+    "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY QUIT; see RFC 5321",
 );
 pub(super) const NOT_OFFERED: Reply = Reply::fixed(502, "5.5.1", "Command not implemented");
 pub(super) const HELLO_FIRST: Reply = Reply::fixed(503, "5.5.1", "EHLO or HELO first");
 pub(super) const MAIL_FIRST: Reply = Reply::fixed(503, "5.5.1", "MAIL first");
 pub(super) const RCPT_FIRST: Reply = Reply::fixed(503, "5.5.1", "RCPT first");
 pub(super) const NESTED_MAIL: Reply = Reply::fixed(503, "5.5.1", "A sender is given already");
+pub(super) const NO_LOGIN_NOW: Reply = Reply::fixed(503, "5.5.1", "No login at this point");
+pub(super) const TLS_FIRST: Reply = Reply::fixed(530, "5.7.0", "Must issue STARTTLS first");
+pub(super) const TLS_READY: Reply = Reply::fixed(220, "2.0.0", "Ready to start TLS");
+pub(super) const TLS_ALREADY: Reply = Reply::fixed(503, "5.5.1", "TLS is in use already");
+pub(super) const TLS_EARLY: Reply = Reply::fixed(554, "5.5.0", "Sent more before TLS began");
+pub(super) const UNKNOWN_MECHANISM: Reply = Reply::fixed(504, "5.5.4", "Mechanism not offered");
+pub(super) const LOGGED_IN: Reply = Reply::fixed(235, "2.7.0", "Authentication succeeded");
+pub(super) const LOGIN_CANCELLED: Reply = Reply::fixed(501, "5.0.0", "Authentication cancelled");
+pub(super) const LOGIN_UNREADABLE: Reply = Reply::fixed(501, "5.5.2", "Response not understood");
+pub(super) const LOGIN_LATER: Reply =
+    Reply::fixed(454, "4.7.0", "Temporary authentication failure");
+pub(super) const LOGIN_FAILED: Reply = Reply::fixed(535, "5.7.8", "Authentication failed");
+pub(super) const CHUNK_ONLY: Reply = Reply::fixed(503, "5.5.1", "BDAT is in use");
+pub(super) const CHUNK_UNREADABLE: Reply = Reply::fixed(501, "5.5.4", "No chunk can be read");
+pub(super) const CHUNK_BEFORE_FAILED: Reply =
+    Reply::fixed(503, "5.5.1", "A chunk before this one was refused");
 pub(super) const NO_RECIPIENTS: Reply = Reply::fixed(554, "5.5.1", "No valid recipients");
 pub(super) const TOO_MANY_RECIPIENTS: Reply = Reply::fixed(452, "4.5.3", "Too many recipients");
 pub(super) const TOO_BIG: Reply = Reply::fixed(552, "5.3.4", "Message is larger than SIZE allows");
@@ -102,14 +120,75 @@ pub(super) fn goodbye(name: &str) -> Reply {
     Reply::quoting(221, "2.0.0", &format!("{name} closes"))
 }
 
+/// What EHLO says besides our name.
+pub(super) struct Extensions {
+    /// Largest message (RFC 1870).
+    pub(super) max_message: usize,
+    /// Most recipients of a message (RFC 9422).
+    pub(super) max_recipients: usize,
+    /// Whether TLS can begin here (RFC 3207).
+    pub(super) starttls: bool,
+    /// Whether a login is taken here (RFC 4954).
+    pub(super) auth: bool,
+}
+
 /// Appends the answer to EHLO: our name and exactly the extensions we keep.
-pub(super) fn write_extensions(name: &str, max_message: usize, out: &mut Vec<u8>) {
+pub(super) fn write_extensions(name: &str, extensions: &Extensions, out: &mut Vec<u8>) {
     let name = hello(name).text;
+    let (size, most) = (extensions.max_message, extensions.max_recipients);
+    let starttls = if extensions.starttls {
+        "250-STARTTLS\r\n"
+    } else {
+        ""
+    };
+    let auth = match extensions.auth {
+        true => format!("250-AUTH {}\r\n", sasl::OFFERED),
+        false => String::new(),
+    };
     let keywords = format!(
-        "250-{name}\r\n250-SIZE {max_message}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n\
-         250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n"
+        "250-{name}\r\n250-SIZE {size}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n\
+         250-CHUNKING\r\n250-BINARYMIME\r\n250-LIMITS RCPTMAX={most}\r\n{starttls}{auth}\
+         250 ENHANCEDSTATUSCODES\r\n"
     );
     out.extend_from_slice(keywords.as_bytes());
+}
+
+/// Asks an exchange of AUTH for its next message (RFC 4954 section 4).
+pub(super) fn challenge(text: &str) -> Reply {
+    Reply {
+        code: 334,
+        enhanced: "",
+        text: Cow::Owned(sasl::encode(text.as_bytes())),
+    }
+}
+
+/// The answer to a chunk that is not the last.
+pub(super) fn chunk(size: u64) -> Reply {
+    Reply::quoting(250, "2.0.0", &format!("{size} bytes received"))
+}
+
+/// The answer to a login that is refused: what is wrong with it is nobody's business (promise P7).
+pub(super) fn login_refusal(refusal: &Refusal) -> Reply {
+    match refusal {
+        Refusal::Busy | Refusal::Storage => LOGIN_LATER,
+        Refusal::NotAuthenticated
+        | Refusal::AutomaticMail
+        | Refusal::Malformed(_)
+        | Refusal::NoSuchList
+        | Refusal::Number(_)
+        | Refusal::UnknownOption(_) => LOGIN_FAILED,
+    }
+}
+
+/// The answer to a reverse-path that the account that logged in may not use.
+pub(super) fn sender(refusal: &SenderRefusal) -> Reply {
+    match refusal {
+        SenderRefusal::Locked => LOGIN_FAILED,
+        SenderRefusal::NotYours => {
+            Reply::fixed(550, "5.7.1", "Not a sender address of this account")
+        }
+        SenderRefusal::Storage => Reply::fixed(451, "4.3.0", "Not checked, try again later"),
+    }
 }
 
 /// The answer to a message that was taken over.

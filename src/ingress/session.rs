@@ -1,5 +1,9 @@
 //! The dialogue itself: bytes in, replies and messages out. No sockets, no clock.
 
+mod chunk;
+mod login;
+mod secure;
+
 use std::net::IpAddr;
 
 use zeroize::Zeroizing;
@@ -9,23 +13,39 @@ use crate::ingress::Service;
 use crate::ingress::command;
 use crate::ingress::command::Command;
 use crate::ingress::command::Mail;
+use crate::ingress::message;
+use crate::ingress::message::Flaw;
+use crate::ingress::message::Pieces;
 use crate::ingress::message::Reader;
 use crate::ingress::metric;
 use crate::ingress::reply;
+use crate::ingress::reply::Extensions;
 use crate::ingress::reply::Reply;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+
+use chunk::Chunk;
+use login::Exchange;
+use login::Line;
+
+pub(super) use login::Claim;
 
 /// The state of one session (RFC 5321 section 3).
 pub(super) struct Session<'s, D> {
     service: &'s Service<D>,
     peer: IpAddr,
+    /// Whether TLS is in use.
+    secure: bool,
     /// Whether EHLO or HELO was said.
     greeted: bool,
+    /// The account that has logged in.
+    account: Option<String>,
+    exchange: Option<Exchange>,
     transaction: Option<Box<Transaction>>,
     data: Option<Box<Reader>>,
+    chunk: Option<Chunk>,
     /// The beginning of a command whose end has not arrived.
-    line: Vec<u8>,
+    line: Line,
     /// Replies that wait to be written.
     out: Vec<u8>,
     tally: Tally,
@@ -42,16 +62,22 @@ pub(super) struct Tally {
     pub(super) mistakes: u32,
     /// Messages read to their end.
     pub(super) messages: u64,
+    /// Lines that belonged to a login.
+    pub(super) logins: u64,
 }
 
 /// What the session asks of whoever drives it.
 pub(super) enum Event {
     /// Close the connection, after the replies are written.
     Close(Close),
+    /// Hand the claim over, then call [`Session::judged`].
+    Login(Box<Claim>),
     /// Hand the message over, then call [`Session::answer`].
     Message(Box<Arrived>),
     /// Write the replies and read on.
     More,
+    /// Write the replies, begin TLS, then call [`Session::secured`].
+    StartTls,
 }
 
 /// Why a session closes by its own decision.
@@ -69,6 +95,8 @@ pub(super) struct Arrived {
     pub(super) envelope: Envelope,
     /// The content, dots unstuffed.
     pub(super) raw: Zeroizing<Vec<u8>>,
+    /// The account that has logged in.
+    pub(super) account: Option<String>,
 }
 
 /// A mail transaction (RFC 5321 section 3.3).
@@ -78,18 +106,28 @@ struct Transaction {
     /// Whether any RCPT was given, accepted or not.
     tried: bool,
     size: Option<u64>,
+    /// Declared as binary: only BDAT carries it.
+    binary: bool,
+    /// What has come by BDAT.
+    pieces: Option<Pieces>,
+    /// Whether a chunk was refused.
+    broken: bool,
 }
 
 impl<'s, D: Door> Session<'s, D> {
-    /// A session with `peer` that has its greeting ready.
-    pub(super) fn new(service: &'s Service<D>, peer: IpAddr) -> Self {
+    /// A session with `peer` that has its greeting ready; `secure` if TLS began with the connection.
+    pub(super) fn new(service: &'s Service<D>, peer: IpAddr, secure: bool) -> Self {
         let mut session = Self {
             service,
             peer,
+            secure,
             greeted: false,
+            account: None,
+            exchange: None,
             transaction: None,
             data: None,
-            line: Vec::new(),
+            chunk: None,
+            line: Line::default(),
             out: Vec::new(),
             tally: Tally::default(),
         };
@@ -99,7 +137,7 @@ impl<'s, D: Door> Session<'s, D> {
 
     /// Whether message bytes are expected.
     pub(super) fn in_data(&self) -> bool {
-        self.data.is_some()
+        self.data.is_some() || self.chunk.is_some()
     }
 
     /// What was counted.
@@ -122,6 +160,7 @@ impl<'s, D: Door> Session<'s, D> {
         while !bytes.is_empty() {
             let event = match self.data.take() {
                 Some(reader) => self.content(reader, bytes),
+                None if self.chunk.is_some() => self.chunk_content(bytes),
                 None => self.command(bytes),
             };
             if let Some(event) = event {
@@ -161,13 +200,18 @@ impl<'s, D: Door> Session<'s, D> {
                     recipients: transaction.recipients,
                 },
                 raw,
+                account: self.account.clone(),
             }))),
             Err(flaw) => {
-                tracing::info!(peer = %self.peer, reason = ?flaw, "message refused");
-                self.answer(&reply::flaw(flaw));
+                self.refuse_message(flaw);
                 None
             }
         }
+    }
+
+    fn refuse_message(&mut self, flaw: Flaw) {
+        tracing::info!(peer = %self.peer, reason = ?flaw, "message refused");
+        self.answer(&reply::flaw(flaw));
     }
 
     fn command(&mut self, bytes: &mut &[u8]) -> Option<Event> {
@@ -179,7 +223,7 @@ impl<'s, D: Door> Session<'s, D> {
         }
         *bytes = rest;
         if end.is_none() || !self.line.is_empty() {
-            self.line.extend_from_slice(head);
+            message::append(&mut self.line, head);
         }
         end?;
         self.tally.commands += 1;
@@ -188,12 +232,12 @@ impl<'s, D: Door> Session<'s, D> {
             self.say(&reply::TOO_MANY_COMMANDS);
             return Some(Event::Close(Close::Broken));
         }
-        let parsed = if self.line.is_empty() {
-            command::parse(head, &self.service.name)
-        } else {
-            command::parse(&std::mem::take(&mut self.line), &self.service.name)
-        };
-        match parsed {
+        let kept = std::mem::take(&mut self.line);
+        let line = if kept.is_empty() { head } else { &kept };
+        if self.exchange.is_some() {
+            return self.response(line);
+        }
+        match command::parse(line, &self.service.name) {
             Ok(command) => self.execute(command, !rest.is_empty()),
             Err(mistake) => self.mistake(&reply::mistake(mistake)),
         }
@@ -202,11 +246,16 @@ impl<'s, D: Door> Session<'s, D> {
     /// `followed`: whether more bytes arrived before this command could be answered.
     fn execute(&mut self, command: Command, followed: bool) -> Option<Event> {
         match command {
+            Command::Auth(auth) => {
+                self.tally.logins += 1;
+                return self.auth(&auth.mechanism, auth.initial.as_ref());
+            }
+            Command::Chunk(chunk) => return self.bdat(chunk),
             Command::Data => return self.data(followed),
             Command::Ehlo => {
                 self.hello();
-                let most = self.service.limits.max_message;
-                reply::write_extensions(&self.service.name, most, &mut self.out);
+                let extensions = self.extensions();
+                reply::write_extensions(&self.service.name, &extensions, &mut self.out);
             }
             Command::Helo => {
                 self.hello();
@@ -225,9 +274,12 @@ impl<'s, D: Door> Session<'s, D> {
                 self.transaction = None;
                 self.say(&reply::OK);
             }
+            Command::StartTls => return self.start_tls(followed),
             Command::Unsupported => return self.mistake(&reply::NOT_OFFERED),
             Command::UnsupportedChunk => {
-                return self.no_content(followed, |s| s.mistake(&reply::NOT_OFFERED));
+                // Where its chunk ends nobody knows.
+                self.say(&reply::CHUNK_UNREADABLE);
+                return Some(Event::Close(Close::Broken));
             }
             Command::Vrfy => self.say(&reply::NO_VERIFY),
         }
@@ -238,6 +290,16 @@ impl<'s, D: Door> Session<'s, D> {
     fn hello(&mut self) {
         self.greeted = true;
         self.transaction = None;
+    }
+
+    fn extensions(&self) -> Extensions {
+        let limits = &self.service.limits;
+        Extensions {
+            max_message: limits.max_message,
+            max_recipients: limits.max_recipients,
+            starttls: self.service.tls.is_some() && !self.secure,
+            auth: self.secure,
+        }
     }
 
     fn mail(&mut self, mail: Mail) -> Option<Event> {
@@ -253,11 +315,17 @@ impl<'s, D: Door> Session<'s, D> {
             self.say(&reply::TOO_BIG);
             return None;
         }
+        if let Some(refusal) = self.sender_refusal(mail.reverse_path.as_ref()) {
+            return self.mistake(&reply::sender(&refusal));
+        }
         self.transaction = Some(Box::new(Transaction {
             reverse_path: mail.reverse_path,
             recipients: Vec::new(),
             tried: false,
             size: mail.size,
+            binary: mail.binary,
+            pieces: None,
+            broken: false,
         }));
         self.say(&reply::SENDER_OK);
         None
@@ -267,6 +335,9 @@ impl<'s, D: Door> Session<'s, D> {
         let Some(transaction) = self.transaction.as_mut() else {
             return self.mistake(&reply::MAIL_FIRST);
         };
+        if transaction.pieces.is_some() {
+            return self.mistake(&reply::CHUNK_ONLY);
+        }
         transaction.tried = true;
         if transaction.recipients.len() >= self.service.limits.max_recipients {
             // RFC 5321 section 4.5.3.1.10: those accepted so far stay.
@@ -291,6 +362,10 @@ impl<'s, D: Door> Session<'s, D> {
         let Some(transaction) = &self.transaction else {
             return self.no_content(followed, |s| s.mistake(&reply::MAIL_FIRST));
         };
+        if transaction.binary || transaction.pieces.is_some() {
+            // RFC 3030 section 3: binary content and DATA do not go together.
+            return self.no_content(followed, |s| s.mistake(&reply::CHUNK_ONLY));
+        }
         if transaction.recipients.is_empty() && transaction.tried {
             // A client that pipelines asks before it knows: no mistake.
             return self.no_content(followed, |s| {
@@ -302,7 +377,9 @@ impl<'s, D: Door> Session<'s, D> {
             return self.no_content(followed, |s| s.mistake(&reply::RCPT_FIRST));
         }
         let most = self.service.limits.max_message;
-        self.data = Some(Box::new(Reader::new(most, transaction.size)));
+        let lenient = &self.service.limits.normalize_bare_lf;
+        let lenient = lenient.iter().any(|network| network.contains(self.peer));
+        self.data = Some(Box::new(Reader::new(most, transaction.size, lenient)));
         self.say(&reply::GO_AHEAD);
         None
     }
@@ -367,7 +444,7 @@ mod tests {
     #[test]
     fn commands_without_a_message_come_to_an_end() {
         let service = fuzz::service();
-        let mut session = Session::new(&service, peer());
+        let mut session = Session::new(&service, peer(), false);
         assert!(!noop(&mut session, MOST_COMMANDS));
         assert!(noop(&mut session, 1));
         let replies = session.take_replies();
@@ -377,7 +454,7 @@ mod tests {
     #[test]
     fn an_accepted_message_gives_room_for_more_commands() {
         let service = fuzz::service();
-        let mut session = Session::new(&service, peer());
+        let mut session = Session::new(&service, peer(), false);
         assert!(!noop(&mut session, MOST_COMMANDS - 4));
         let event = session.receive(&mut &ONE_MESSAGE[..]);
         assert!(matches!(event, Event::Message(_)));

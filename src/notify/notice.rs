@@ -51,6 +51,8 @@ fn door(word: &str, language: Language) -> &str {
     match (word, language) {
         ("mail" | "smtp", Language::Ja) => "メール送信(本文のパスワード)",
         ("mail" | "smtp", Language::En) => "a mail with a password in its text",
+        ("smtp-auth", Language::Ja) => "メール送信のログイン(SMTP認証)",
+        ("smtp-auth", Language::En) => "a login to send mail (SMTP AUTH)",
         ("web", Language::Ja) => "ウェブ画面のログイン",
         ("web", Language::En) => "the login page",
         ("rest" | "soap" | "api", Language::Ja) => "プログラム連携(API)",

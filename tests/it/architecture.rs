@@ -51,6 +51,7 @@ const ROOTS: &str = "cli lib main serve";
 const HOUSES: &[(&str, &str)] = &[
     ("argon2", "account"),
     ("axum", "monitor"),
+    ("base64", "account config ingress"),
     ("blake3", "queue storage submission"),
     ("chardetng", "submission"),
     ("cosmic_text", "render"),
@@ -78,6 +79,8 @@ const HOUSES: &[(&str, &str)] = &[
     ("smtp_proto", "ingress"),
     ("subtle", "account"),
     ("tiff", "render"),
+    // `config` checks that a certificate and a key belong together.
+    ("tokio_rustls", "config ingress"),
     ("toml", "config"),
 ];
 

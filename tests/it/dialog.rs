@@ -6,7 +6,8 @@
 //! * `-> text`: send the line; `-raw> "bytes"`: send exactly these (`\r \n \t \0 \\ \xNN`, `{x*9}` = nine x)
 //! * `<- line`: the next reply line is this; `<~ start`: it begins so
 //! * `wait 3s`: let this time pass; `took 250ms`: the last reply came this long after the last sending
-//! * `from`, `to`, `message "bytes"`: the next message that the door was given; every one must be named
+//! * `from`, `to`, `login`, `message "bytes"`: the next message that the door was given; every one must be named
+//! * `set tls yes`: there is a certificate; `starttls`: the client begins TLS
 //! * `close`: the client goes away; `closed`: the server has closed
 
 use std::path::Path;
@@ -14,16 +15,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use faxgate::config::Network;
 use faxgate::ingress;
 use faxgate::ingress::Service;
 use tokio::io::AsyncBufReadExt;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
-use tokio::io::DuplexStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::certificates;
+use crate::certificates::Made;
 use crate::recording_door::Recorder;
 use crate::recording_door::TokioClock;
 use crate::recording_door::limits;
@@ -76,6 +81,7 @@ fn run(text: &str) -> Result<(), String> {
 async fn play(text: &str) -> Result<(), String> {
     let mut limits = limits();
     let mut dialogue = None;
+    let tls = text.lines().any(|line| line == "set tls yes");
     for (at, line) in text.lines().enumerate() {
         let failed = |error: String| format!("line {}: `{line}`: {error}", at + 1);
         if line.is_empty() || line.starts_with('#') {
@@ -85,7 +91,7 @@ async fn play(text: &str) -> Result<(), String> {
             set(&mut limits, setting).map_err(failed)?;
             continue;
         }
-        let dialogue = dialogue.get_or_insert_with(|| Dialogue::begin(limits.clone()));
+        let dialogue = dialogue.get_or_insert_with(|| Dialogue::begin(limits.clone(), tls));
         dialogue.step(line).await.map_err(failed)?;
     }
     dialogue.map_or(Ok(()), |dialogue| dialogue.finish())
@@ -93,6 +99,14 @@ async fn play(text: &str) -> Result<(), String> {
 
 fn set(limits: &mut faxgate::config::Smtp, setting: &str) -> Result<(), String> {
     let (key, value) = setting.split_once(' ').ok_or("key and value")?;
+    if key == "normalize_bare_lf" {
+        let network = Network::parse(value).ok_or("a range of addresses")?;
+        limits.normalize_bare_lf.push(network);
+        return Ok(());
+    }
+    if key == "tls" {
+        return Ok(());
+    }
     let value: usize = value.parse().map_err(|_| "a number")?;
     match key {
         "max_message" => limits.max_message = value,
@@ -103,9 +117,14 @@ fn set(limits: &mut faxgate::config::Smtp, setting: &str) -> Result<(), String> 
     Ok(())
 }
 
+/// What a client speaks over: a connection, or TLS on it.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 struct Dialogue {
     /// `None` once the client is gone.
-    client: Option<BufReader<DuplexStream>>,
+    client: Option<BufReader<Box<dyn Stream>>>,
     door: Arc<Recorder>,
     server: JoinHandle<()>,
     sent_at: Instant,
@@ -115,20 +134,21 @@ struct Dialogue {
 }
 
 impl Dialogue {
-    fn begin(limits: faxgate::config::Smtp) -> Self {
+    fn begin(limits: faxgate::config::Smtp, tls: bool) -> Self {
         let (client, server) = tokio::io::duplex(64 * 1024);
         let (stop, shutdown) = watch::channel(false);
         let door = Arc::new(Recorder::default());
         let service = Service {
             name: "gw.example".into(),
             limits,
+            tls: tls.then(|| Made::shared().server()),
             door: Arc::clone(&door),
             clock: Arc::new(TokioClock::default()),
             shutdown,
         };
         let peer = "192.0.2.1".parse().unwrap();
         Self {
-            client: Some(BufReader::new(client)),
+            client: Some(BufReader::new(Box::new(client))),
             door,
             server: tokio::spawn(async move { ingress::attend(&service, server, peer).await }),
             sent_at: Instant::now(),
@@ -154,6 +174,7 @@ impl Dialogue {
                     Err(format!("got `{reply}`"))
                 }
             }
+            "starttls" => self.start_tls().await,
             "wait" => {
                 tokio::time::sleep(duration(rest)?).await;
                 Ok(())
@@ -165,6 +186,10 @@ impl Dialogue {
                 came.then_some(()).ok_or(format!("took {:?}", self.took))
             }
             "from" => same(self.door.expected(|m| m.from.clone())?.as_str(), rest),
+            "login" => {
+                let login = self.door.expected(|m| m.login.clone())?;
+                same(login.as_deref().unwrap_or("none"), rest)
+            }
             "to" => same(self.door.expected(|m| m.to.join(" "))?.as_str(), rest),
             "message" => {
                 let raw = self.door.expected(|m| m.raw.clone())?;
@@ -188,13 +213,30 @@ impl Dialogue {
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         let client = self.client.as_mut().ok_or("the client is gone")?;
-        let sent = client.get_mut().write_all(bytes).await;
-        sent.map_err(|error| error.to_string())?;
+        let sent = async {
+            client.get_mut().write_all(bytes).await?;
+            client.get_mut().flush().await
+        };
+        sent.await.map_err(|error| error.to_string())?;
         self.sent_at = Instant::now();
         // No time passes: the server reads this as one packet before the next one is sent.
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
+        Ok(())
+    }
+
+    /// The client's handshake; fails if the server has sent anything before.
+    async fn start_tls(&mut self) -> Result<(), String> {
+        let client = self.client.take().ok_or("the client is gone")?;
+        if !client.buffer().is_empty() {
+            return Err("there are replies left".into());
+        }
+        let connecting = Made::shared()
+            .connector()
+            .connect(certificates::name(), client.into_inner());
+        let tls = connecting.await.map_err(|error| error.to_string())?;
+        self.client = Some(BufReader::new(Box::new(tls)));
         Ok(())
     }
 

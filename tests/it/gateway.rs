@@ -32,6 +32,8 @@ use rustix::process::Signal;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use crate::certificates::Made;
+
 pub(crate) use account::Account;
 pub(crate) use account::RIGHT;
 pub(crate) use account::hash_of;
@@ -119,6 +121,23 @@ impl Setup {
         self
     }
 
+    /// With this certificate, a port where TLS begins with the connection, and one for submission.
+    pub(crate) fn tls(self, made: &Made) -> Self {
+        let mut setup =
+            self.set("tls", "certificate", "\"cert.pem\"")
+                .set("tls", "key", "\"key.pem\"");
+        for key in ["listen_submission", "listen_tls"] {
+            setup = setup.set("smtp", key, &format!("[\"127.0.0.1:{}\"]", free_port()));
+        }
+        setup = setup.file("cert.pem", made.certificate.as_bytes());
+        setup.file("key.pem", made.key.as_bytes())
+    }
+
+    fn listener(&self, key: &str) -> Option<SocketAddr> {
+        let list = self.sections.get("smtp")?.get(key)?;
+        list.trim_matches(['[', ']', '"']).parse().ok()
+    }
+
     /// What `RUST_LOG` is; unset otherwise.
     pub(crate) fn log(mut self, filter: &str) -> Self {
         self.log = Some(filter.to_owned());
@@ -145,6 +164,10 @@ fn text_of(accounts: &[Account]) -> String {
 pub(crate) struct Gateway {
     /// Where mail is taken.
     pub(crate) smtp: SocketAddr,
+    /// Where TLS begins with the connection.
+    pub(crate) smtp_tls: Option<SocketAddr>,
+    /// Where programs log in.
+    pub(crate) submission: Option<SocketAddr>,
     /// Where operators are answered.
     pub(crate) monitor: SocketAddr,
     /// The mail server behind it.
@@ -185,6 +208,8 @@ impl Gateway {
             std::fs::write(path, bytes).unwrap();
         }
         let mut gateway = Self {
+            smtp_tls: setup.listener("listen_tls"),
+            submission: setup.listener("listen_submission"),
             smtp: SocketAddr::from(([127, 0, 0, 1], smtp)),
             monitor: SocketAddr::from(([127, 0, 0, 1], monitor)),
             sink,
@@ -273,6 +298,15 @@ impl Gateway {
         let new = self.path("accounts.new");
         std::fs::write(&new, text).unwrap();
         std::fs::rename(new, self.path("accounts.toml")).unwrap();
+    }
+
+    /// Memory of its own that the process holds.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let id = self.process.as_ref().unwrap().id();
+        let text = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line.unwrap().trim().trim_end_matches(" kB");
+        kib.parse().unwrap()
     }
 
     /// What it has logged so far.

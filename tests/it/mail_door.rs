@@ -40,6 +40,7 @@ fn start_at(address: SocketAddr, limits: Smtp) -> Running {
     let service = Service {
         name: "gw.example".into(),
         limits,
+        tls: None,
         door: Arc::clone(&door),
         clock: Arc::new(TokioClock::default()),
         shutdown,
@@ -191,6 +192,7 @@ fn service() -> Service<Recorder> {
     Service {
         name: "gw.example".into(),
         limits: limits(),
+        tls: None,
         door: Recorder::default(),
         clock: Arc::new(TokioClock::default()),
         shutdown: watch::channel(false).1,

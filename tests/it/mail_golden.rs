@@ -365,6 +365,7 @@ fn message(raw: &[u8]) -> ReceivedMessage {
         raw: raw.to_vec().into(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         received_at: NOW,
+        authenticated: None,
     }
 }
 
@@ -384,6 +385,7 @@ fn limits() -> config::Smtp {
         data_timeout: second,
         refusal_floor: second,
         password_wait: second,
+        ..config::Smtp::default()
     }
 }
 

@@ -15,6 +15,8 @@
 mod administration;
 mod architecture;
 mod canary;
+mod certificates;
+mod chunks;
 mod config_mistakes;
 mod demo;
 mod dialog;
@@ -36,3 +38,4 @@ mod relays;
 mod render;
 mod result_mails;
 mod sending;
+mod tls;

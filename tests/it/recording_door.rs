@@ -8,12 +8,17 @@ use faxgate::fax::CountryCode;
 use faxgate::fax::Destination;
 use faxgate::fax::NumberError;
 use faxgate::ingress::Door;
+use faxgate::ingress::LoginVerdict;
 use faxgate::ingress::RecipientRefusal;
+use faxgate::ingress::SenderRefusal;
 use faxgate::ingress::Verdict;
 use faxgate::refusal::Malformed;
 use faxgate::refusal::Refusal;
 use faxgate::smtp::Address;
+use faxgate::smtp::Login;
+use faxgate::smtp::LoginProof;
 use faxgate::smtp::ReceivedMessage;
+use faxgate::smtp::ScramChallenge;
 use faxgate::time::Clock;
 use faxgate::time::Timestamp;
 use faxgate::time::Wait;
@@ -26,6 +31,7 @@ pub(crate) struct Recorded {
     pub(crate) from: String,
     pub(crate) to: Vec<String>,
     pub(crate) raw: Vec<u8>,
+    pub(crate) login: Option<String>,
 }
 
 /// Keeps messages, and says what their `X-Verdict` header asks for.
@@ -86,6 +92,49 @@ impl Door for Recorder {
         }
     }
 
+    /// The salt, the nonce and the login of RFC 7677 section 3.
+    fn challenge(&self, _login_id: &str) -> Option<ScramChallenge> {
+        Some(ScramChallenge {
+            nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".into(),
+            salt: b"[m\x99h\x9d\x125\x8e\xec\xa0K\x14\x126\xfa\x81".into(),
+            iterations: 4096,
+        })
+    }
+
+    /// `tanaka` has the password `right`; `busy` cannot be judged.
+    async fn login(&self, login: Login) -> LoginVerdict {
+        let signature = match &login.proof {
+            LoginProof::Password(password) if password.expose() == "right" => None,
+            LoginProof::Scram { proof, .. } if proof[..4] == [0x74, 0x7c, 0xdb, 0x65] => {
+                Some([0x2a; 32])
+            }
+            LoginProof::Password(_) | LoginProof::Scram { .. } => {
+                let not_before = Some(login.received_at.plus(Duration::from_millis(250)));
+                let refusal = match login.login_id.as_str() {
+                    "busy" => Refusal::Busy,
+                    _ => Refusal::NotAuthenticated,
+                };
+                return LoginVerdict::Refused {
+                    refusal,
+                    not_before,
+                };
+            }
+        };
+        LoginVerdict::Accepted {
+            account: login.login_id,
+            signature,
+        }
+    }
+
+    /// `tanaka` has one address, and is locked once it asked for `locked@customer.example`.
+    fn sender(&self, account: &str, reverse_path: Option<&Address>) -> Result<(), SenderRefusal> {
+        match reverse_path.map(Address::as_str) {
+            Some("locked@customer.example") => Err(SenderRefusal::Locked),
+            Some(address) if address == format!("{account}@customer.example") => Ok(()),
+            _ => Err(SenderRefusal::NotYours),
+        }
+    }
+
     async fn message(&self, message: ReceivedMessage) -> Verdict {
         let sender = message.envelope.reverse_path.as_ref();
         let recipients = message.envelope.recipients.iter();
@@ -93,6 +142,7 @@ impl Door for Recorder {
             from: sender.map_or("<>".into(), |address| address.to_string()),
             to: recipients.map(|address| address.to_string()).collect(),
             raw: message.raw.to_vec(),
+            login: message.authenticated.clone(),
         });
         let text = String::from_utf8_lossy(&message.raw).into_owned();
         let asked = text
@@ -161,7 +211,6 @@ pub(crate) fn limits() -> Smtp {
         max_errors: 10,
         command_timeout: Duration::from_secs(300),
         data_timeout: Duration::from_secs(600),
-        refusal_floor: Duration::from_millis(250),
-        password_wait: Duration::from_secs(2),
+        ..Smtp::default()
     }
 }

@@ -131,6 +131,7 @@ pub(super) fn serve(
     let service = ingress::Service {
         name: "mail.customer.example".to_owned(),
         limits: config::Smtp::default(),
+        tls: None,
         door: TakesAll(Arc::clone(mailbox)),
         clock: Arc::new(SystemClock),
         shutdown,

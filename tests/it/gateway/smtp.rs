@@ -2,24 +2,73 @@
 
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use tokio_rustls::rustls::ClientConnection;
+use tokio_rustls::rustls::StreamOwned;
+
 use super::Mail;
+use super::base64;
+use crate::certificates;
+use crate::certificates::Made;
+
+fn stream_to(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    let patience = Some(Duration::from_secs(120));
+    stream.set_read_timeout(patience).unwrap();
+    stream
+}
+
+/// What a session is spoken over.
+trait Wire: Read + Write + Send {}
+
+impl<W: Read + Write + Send> Wire for W {}
 
 /// A session.
-pub(crate) struct Smtp(BufReader<TcpStream>);
+pub(crate) struct Smtp(BufReader<Box<dyn Wire>>);
 
 impl Smtp {
     /// Connects and reads the greeting.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(120)))
-            .unwrap();
-        let mut session = Self(BufReader::new(stream));
+        Self::greeted(Box::new(stream_to(address)))
+    }
+
+    /// Connects, begins TLS with a server that has `made`, and reads the greeting.
+    pub(crate) fn connect_tls(address: SocketAddr, made: &Made) -> Self {
+        let client = ClientConnection::new(made.client(), certificates::name()).unwrap();
+        Self::greeted(Box::new(StreamOwned::new(client, stream_to(address))))
+    }
+
+    /// Connects, begins TLS with STARTTLS, and says EHLO again.
+    pub(crate) fn starttls(address: SocketAddr, made: &Made) -> Self {
+        let mut stream = stream_to(address);
+        let mut session = Self(BufReader::new(Box::new(stream.try_clone().unwrap())));
+        let greeting = session.reply();
+        assert!(greeting.starts_with("220 "), "{greeting}");
+        let reply = session.say("EHLO client.example");
+        assert!(reply.contains("\n250-STARTTLS\r"), "{reply}");
+        let reply = session.say("STARTTLS");
+        assert_eq!(reply, "220 2.0.0 Ready to start TLS");
+        let mut client = ClientConnection::new(made.client(), certificates::name()).unwrap();
+        client.complete_io(&mut stream).unwrap();
+        let mut session = Self(BufReader::new(Box::new(StreamOwned::new(client, stream))));
+        let reply = session.say("EHLO client.example");
+        assert!(reply.starts_with("250"), "{reply}");
+        session
+    }
+
+    /// The same, logged in by PLAIN; the reply to the login.
+    pub(crate) fn log_in(&mut self, login_id: &str, password: &str) -> String {
+        let message = base64(format!("\0{login_id}\0{password}").as_bytes());
+        self.say(&format!("AUTH PLAIN {message}"))
+    }
+
+    fn greeted(wire: Box<dyn Wire>) -> Self {
+        let mut session = Self(BufReader::new(wire));
         let greeting = session.reply();
         assert!(greeting.starts_with("220 "), "{greeting}");
         session
@@ -42,6 +91,7 @@ impl Smtp {
     /// Sends bytes as they are. That the peer has closed shows when its reply is read.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let _ = self.0.get_mut().write_all(bytes);
+        let _ = self.0.get_mut().flush();
     }
 
     /// The next reply; of one with several lines all of them. Empty once the peer has closed.
