@@ -134,7 +134,7 @@ pub fn admit(
         address: sender.address().clone(),
         proof: match sender.standing() {
             Standing::Proved(proof) => proof,
-            Standing::LockedByAddress => Proof::SenderAddress,
+            Standing::ListsLocked(proof) => proof,
             Standing::LockedUnproved => Proof::None,
         },
     })
@@ -155,7 +155,7 @@ impl Asked<'_> {
             Recipient::Fax(destination) => {
                 let fate = match self.standing {
                     Standing::LockedUnproved if Use::SendByPassword.stops_while_locked() => STOPPED,
-                    Standing::LockedUnproved | Standing::LockedByAddress | Standing::Proved(_) => {
+                    Standing::LockedUnproved | Standing::ListsLocked(_) | Standing::Proved(_) => {
                         fate_of(destination, self.rules)
                     }
                 };
@@ -178,7 +178,7 @@ impl Asked<'_> {
             return;
         };
         let locked = match self.standing {
-            Standing::LockedUnproved | Standing::LockedByAddress => true,
+            Standing::LockedUnproved | Standing::ListsLocked(_) => true,
             Standing::Proved(_) => false,
         };
         if locked && Use::SendToList.stops_while_locked() {

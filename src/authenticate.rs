@@ -1,5 +1,6 @@
 //! Decides who sent a submission and how that was proved: the only place that hands its password on.
 
+pub mod judge;
 pub mod login;
 
 use std::sync::Arc;
@@ -14,23 +15,27 @@ use crate::account::lockout::InstallationKey;
 use crate::account::lockout::Strike;
 use crate::config::Account;
 use crate::config::LockOverride;
-use crate::lock::Use;
+use crate::config::Relay;
+use crate::lock::Locks;
+use crate::lock::Reach;
 use crate::refusal::Refusal;
-use crate::secret::Secret;
 use crate::smtp::Address;
 use crate::smtp::Proof;
+use crate::smtp::TrustTier;
 use crate::storage::Store;
 use crate::storage::accounts;
-use crate::submission::PasswordFound;
 use crate::submission::Recipient;
 use crate::submission::Submission;
 use crate::time::Timestamp;
+use judge::Judgement;
+use judge::Origin;
 
 /// An account proved to be the sender, or one whose lists the lock stops. Only this module makes one.
 #[derive(Clone, Debug)]
 pub struct Sender {
     account: Arc<Account>,
     address: Address,
+    tier: TrustTier,
     standing: Standing,
 }
 
@@ -40,8 +45,8 @@ pub enum Standing {
     /// The account is locked and asks for a password, which was therefore not looked at: nothing of
     /// the mail may be sent, but its lists are answered with 6002 (row C4).
     LockedUnproved,
-    /// Proved by address alone while the account is locked: numbers go, lists do not.
-    LockedByAddress,
+    /// Proved while lists are locked, by a lock that does not stop this sender: numbers go, lists do not.
+    ListsLocked(Proof),
     /// Proved, and not locked.
     Proved(Proof),
 }
@@ -55,6 +60,11 @@ impl Sender {
     /// The address that selected it.
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// How far it is believed.
+    pub fn tier(&self) -> TrustTier {
+        self.tier
     }
 
     /// How it stands.
@@ -73,6 +83,10 @@ pub struct Authenticator {
     pub key: InstallationKey,
     /// `[lock]`.
     pub lock: LockOverride,
+    /// `[verify] unproven_strikes_close`: what wrong passwords of senders lock that are not proved.
+    pub unproven_reach: Reach,
+    /// `[[relay]]`: machines whose word is proof.
+    pub relays: Vec<Relay>,
     /// Host name in Message-IDs of notices.
     pub host: String,
 }
@@ -85,13 +99,25 @@ pub struct Evidence<'a> {
     pub recipients: &'a [Recipient],
     /// What names this mail when a wrong password is counted.
     pub mail: Vec<&'a [u8]>,
-    /// The id of the account that has logged in, if the client did.
-    pub logged_in: Option<&'a str>,
-    /// The client's address, for the lock notice.
-    pub peer: String,
+    /// Where it comes from.
+    pub origin: Origin<'a>,
     /// The present time.
     pub now: Timestamp,
 }
+
+/// A refused sender: what is answered, and what the operator is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// What is answered.
+    pub refusal: Refusal,
+    /// The account that the mail named, and how far it was believed to come from there.
+    pub account: Option<(String, TrustTier)>,
+    /// Why, in words for the operator: the client does not get them.
+    pub reason: &'static str,
+}
+
+/// A refusal, and why in words for the operator.
+type No = (Refusal, &'static str);
 
 /// One offer of a proof, at whatever door.
 struct Guess<'a> {
@@ -100,53 +126,88 @@ struct Guess<'a> {
     identity: [u8; 32],
     door: &'static str,
     peer: String,
+    /// How far the sender of a mail is believed; `None` at a login, before which nobody is.
+    tier: Option<TrustTier>,
+    /// What a wrong one locks.
+    reach: Reach,
     now: Timestamp,
+}
+
+impl Guess<'_> {
+    /// Whom a lock stops here: a login only if the lock stops everybody.
+    fn stopped_as(&self) -> TrustTier {
+        self.tier.unwrap_or(TrustTier::Proven)
+    }
 }
 
 impl Authenticator {
     /// Who sent it: reverse-path first, then From; locked first, then the password.
     ///
     /// # Errors
-    /// [`Refusal::NotAuthenticated`] for everything a stranger must not tell apart,
+    /// [`Denied`], with [`Refusal::NotAuthenticated`] for everything a stranger must not tell apart,
+    /// [`Refusal::Forged`] and [`Refusal::Undecided`] where the account takes only what is proved,
     /// [`Refusal::Busy`] when checks queue for too long, [`Refusal::Storage`] when a wrong password
     /// could not be counted (promise P6).
     pub async fn sender(
         &self,
         evidence: &Evidence<'_>,
         directory: &Directory,
-    ) -> Result<Sender, Refusal> {
-        let submission = evidence.submission;
-        let selected = match evidence.logged_in {
-            Some(id) => select_own(submission, id, directory),
-            None => select(submission, directory),
-        };
-        let (account, address) = selected.ok_or(Refusal::NotAuthenticated)?;
-        let locked = self.is_locked(&account, evidence.now)?;
-        let judgement = match evidence.logged_in {
-            Some(_) => judge_logged_in(&account, locked, evidence.recipients),
-            None => judge(&account, locked, evidence.recipients, &submission.password),
-        };
-        let standing = match judgement {
-            Judgement::Refused => return Err(Refusal::NotAuthenticated),
-            Judgement::Stands(standing) => standing,
-            Judgement::Check(password) => {
+    ) -> Result<Sender, Denied> {
+        let (submission, origin) = (evidence.submission, &evidence.origin);
+        let selected = judge::select(submission, origin, &self.relays, directory);
+        let selected = selected.ok_or(Denied {
+            refusal: Refusal::NotAuthenticated,
+            account: None,
+            reason: "no account has this sender",
+        })?;
+        let standing = self.standing(&selected, evidence).await;
+        let standing = standing.map_err(|(refusal, reason)| Denied {
+            refusal,
+            account: Some((selected.account.id.clone(), selected.tier)),
+            reason,
+        })?;
+        Ok(Sender {
+            account: selected.account,
+            address: selected.address,
+            tier: selected.tier,
+            standing,
+        })
+    }
+
+    async fn standing(
+        &self,
+        selected: &judge::Selected,
+        evidence: &Evidence<'_>,
+    ) -> Result<Standing, No> {
+        let (account, now) = (&selected.account, evidence.now);
+        let locks = self.locks(account)?;
+        let password = &evidence.submission.password;
+        match judge::judge(selected, &locks, evidence.recipients, password, now) {
+            Judgement::Refused(refusal, reason) => Err((refusal, reason)),
+            Judgement::Stands(standing) => Ok(standing),
+            Judgement::Check(password, standing) => {
                 let mail = evidence.mail.iter().copied();
                 let guess = Guess {
                     candidate: Candidate::Password(password),
-                    identity: self.key.strike_identity(&account, mail),
+                    identity: self.key.strike_identity(account, mail),
                     door: "mail",
-                    peer: evidence.peer.clone(),
-                    now: evidence.now,
+                    peer: evidence.origin.peer.to_string(),
+                    tier: Some(selected.tier),
+                    reach: self.reach(selected.tier),
+                    now,
                 };
-                self.check(&account, &guess).await?;
-                Standing::Proved(Proof::Password)
+                self.check(account, &guess).await?;
+                Ok(standing)
             }
-        };
-        Ok(Sender {
-            account,
-            address,
-            standing,
-        })
+        }
+    }
+
+    /// The counter of a sender of this tier.
+    fn reach(&self, tier: TrustTier) -> Reach {
+        match tier {
+            TrustTier::Proven => Reach::Everything,
+            TrustTier::Unverified | TrustTier::Forged | TrustTier::Undecided => self.unproven_reach,
+        }
     }
 
     /// Our own signature for a SCRAM client, if the guess is right.
@@ -154,64 +215,72 @@ impl Authenticator {
         &self,
         account: &Arc<Account>,
         guess: &Guess<'_>,
-    ) -> Result<Option<[u8; 32]>, Refusal> {
+    ) -> Result<Option<[u8; 32]>, No> {
+        const BUSY: No = (Refusal::Busy, "too many passwords wait to be checked");
         let (candidate, now) = (guess.candidate, guess.now);
         if self.credentials.is_proven(account, candidate, now) {
-            return self.forgive(account, now).await.map(|()| None);
+            return self.forgive(account, guess).await.map(|()| None);
         }
         let turn = self.credentials.turn(account).await;
-        let turn = turn.ok_or(Refusal::Busy)?;
-        if self.must_not_hash(account, guess.identity, now).await? {
-            return Err(Refusal::NotAuthenticated);
+        let turn = turn.ok_or(BUSY)?;
+        if self.must_not_hash(account, guess).await? {
+            let reason = "the same mail was counted before, or the account is locked";
+            return Err((Refusal::NotAuthenticated, reason));
         }
         let (check, _turn) = self.credentials.check(turn, account, candidate, now).await;
         match check {
-            Check::Right(signature) => self.forgive(account, now).await.map(|()| signature),
-            Check::Failed => Err(Refusal::Busy),
+            Check::Right(signature) => self.forgive(account, guess).await.map(|()| signature),
+            Check::Failed => Err(BUSY),
+            // It may be anybody's: a temporary error never counts.
+            Check::Wrong if guess.tier == Some(TrustTier::Undecided) => {
+                let reason = "the password is wrong; not counted, because DNS gave no answer";
+                Err((Refusal::NotAuthenticated, reason))
+            }
             Check::Wrong => {
                 self.count(account, guess).await?;
-                Err(Refusal::NotAuthenticated)
+                Err((Refusal::NotAuthenticated, "the password is wrong"))
             }
         }
     }
 
-    fn is_locked(&self, account: &Account, now: Timestamp) -> Result<bool, Refusal> {
+    fn locks(&self, account: &Account) -> Result<Locks, No> {
         let id = account.id.clone();
-        let strikes = self.store.read_here(|tx| accounts::strikes(tx, &id));
-        Ok(strikes.map_err(|e| unavailable(&e))?.is_locked(now))
+        let locks = self.store.read_here(|tx| accounts::locks(tx, &id));
+        locks.map_err(|e| unavailable(&e))
     }
 
     /// A mail that was counted before is refused without hashing, and so is one whose account was
     /// locked while it waited for its turn.
-    async fn must_not_hash(
-        &self,
-        account: &Account,
-        identity: [u8; 32],
-        now: Timestamp,
-    ) -> Result<bool, Refusal> {
-        let id = account.id.clone();
+    async fn must_not_hash(&self, account: &Account, guess: &Guess<'_>) -> Result<bool, No> {
+        let (id, identity, tier) = (account.id.clone(), guess.identity, guess.stopped_as());
+        let now = guess.now;
         let judged = self.store.read(move |tx| {
             let counted = lockout::is_counted(tx, &identity, now)?;
-            Ok(counted || accounts::strikes(tx, &id)?.is_locked(now))
+            Ok(counted || accounts::locks(tx, &id)?.stop(tier, now))
         });
         judged.await.map_err(|e| unavailable(&e))
     }
 
     /// Forgets earlier strikes; refuses if the account was locked while the password was checked.
-    async fn forgive(&self, account: &Account, now: Timestamp) -> Result<(), Refusal> {
-        let id = account.id.clone();
-        let strikes = self.store.read_here(|tx| accounts::strikes(tx, &id));
-        if strikes.map_err(|e| unavailable(&e))?.count == 0 {
+    async fn forgive(&self, account: &Account, guess: &Guess<'_>) -> Result<(), No> {
+        if self.locks(account)?.of(guess.reach).count == 0 {
             return Ok(());
         }
-        let open = self.store.write(move |tx| lockout::forgive(tx, &id, now));
+        let (id, who, now) = (
+            account.id.clone(),
+            (guess.stopped_as(), guess.reach),
+            guess.now,
+        );
+        let open = self
+            .store
+            .write(move |tx| lockout::forgive(tx, &id, who, now));
         match open.await.map_err(|e| unavailable(&e))? {
             true => Ok(()),
-            false => Err(Refusal::NotAuthenticated),
+            false => Err((Refusal::NotAuthenticated, "the account is locked")),
         }
     }
 
-    async fn count(&self, account: &Account, guess: &Guess<'_>) -> Result<Counted, Refusal> {
+    async fn count(&self, account: &Account, guess: &Guess<'_>) -> Result<Counted, No> {
         let strike = Strike {
             account: account.id.clone(),
             email: account
@@ -222,6 +291,8 @@ impl Authenticator {
             identity: guess.identity,
             door: guess.door,
             peer: guess.peer.clone(),
+            tier: guess.tier,
+            reach: guess.reach,
             host: self.host.clone(),
             now: guess.now,
         };
@@ -233,91 +304,7 @@ impl Authenticator {
     }
 }
 
-/// What is decided of a mail before its password is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement<'a> {
-    /// The password decides.
-    Check(&'a Secret),
-    /// It is refused, and no strike is counted.
-    Refused,
-    /// The password does not matter.
-    Stands(Standing),
-}
-
-/// Judges a mail of `account` to `recipients`: locked comes first, then whether a password is asked for
-/// and there is one to check.
-pub fn judge<'a>(
-    account: &Account,
-    locked: bool,
-    recipients: &[Recipient],
-    password: &'a PasswordFound,
-) -> Judgement<'a> {
-    let by = match account.password_in_body {
-        true => Use::SendByPassword,
-        false => Use::SendByAddress,
-    };
-    match (locked, account.password_in_body) {
-        (true, _) if by.stops_while_locked() => match has_list(account, recipients) {
-            true => Judgement::Stands(Standing::LockedUnproved),
-            false => Judgement::Refused,
-        },
-        (true, _) => Judgement::Stands(Standing::LockedByAddress),
-        (false, false) => Judgement::Stands(Standing::Proved(Proof::SenderAddress)),
-        (false, true) => match password {
-            PasswordFound::One(password) => Judgement::Check(password),
-            // No strike: nobody guesses by leaving the password out, and of two different values
-            // nobody can say which one was meant.
-            PasswordFound::None | PasswordFound::Contradicting => Judgement::Refused,
-        },
-    }
-}
-
-/// Judges a mail of an account that has logged in: what proves more than a line of the body makes the
-/// line unnecessary. A lock that came after MAIL, where it is judged first, stops it like any other.
-fn judge_logged_in<'a>(account: &Account, locked: bool, recipients: &[Recipient]) -> Judgement<'a> {
-    match locked && Use::LogIn.stops_while_locked() {
-        true if has_list(account, recipients) => Judgement::Stands(Standing::LockedUnproved),
-        true => Judgement::Refused,
-        false => Judgement::Stands(Standing::Proved(Proof::SmtpAuth)),
-    }
-}
-
-/// The reverse-path, if it is a sender of the account that has logged in.
-fn select_own(
-    submission: &Submission,
-    id: &str,
-    directory: &Directory,
-) -> Option<(Arc<Account>, Address)> {
-    let account = directory.by_sender(&submission.reverse_path)?;
-    let own = account.id == id;
-    own.then(|| (Arc::clone(account), submission.reverse_path.clone()))
-}
-
-/// The account whose sender this is, and the address that says so: the reverse-path, else From.
-pub fn select(submission: &Submission, directory: &Directory) -> Option<(Arc<Account>, Address)> {
-    let candidates = [Some(&submission.reverse_path), submission.from.as_ref()];
-    candidates.into_iter().flatten().find_map(|address| {
-        let account = directory.by_sender(address)?;
-        Some((Arc::clone(account), address.clone()))
-    })
-}
-
-/// Whether nothing would remain of this mail.
-pub fn has_nothing_but_unknown_lists(account: &Account, recipients: &[Recipient]) -> bool {
-    recipients.iter().all(|recipient| match recipient {
-        Recipient::List(name) => account.list(name).is_none(),
-        Recipient::Fax(_) => false,
-    })
-}
-
-fn has_list(account: &Account, recipients: &[Recipient]) -> bool {
-    recipients.iter().any(|recipient| match recipient {
-        Recipient::List(name) => account.list(name).is_some(),
-        Recipient::Fax(_) => false,
-    })
-}
-
-fn unavailable(error: &crate::storage::StorageError) -> Refusal {
+fn unavailable(error: &crate::storage::StorageError) -> No {
     tracing::error!(%error, "authentication could not use the storage");
-    Refusal::Storage
+    (Refusal::Storage, "storage did not answer")
 }

@@ -8,6 +8,7 @@ mod hash_password;
 mod job;
 mod output;
 mod received;
+mod refused;
 mod serve;
 
 use std::io::IsTerminal;
@@ -69,6 +70,8 @@ enum Sub {
     /// Show received faxes, or put one in.
     #[command(subcommand)]
     Received(received::Sub),
+    /// Show mails that were refused lately, and why.
+    Refused(refused::Options),
     /// Run the gateway.
     Serve,
 }
@@ -172,6 +175,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
             output::bytes(&out)
         }
         Sub::Received(sub) => received::run(&sub, &config, json),
+        Sub::Refused(options) => refused::run(&options, &config, json),
         Sub::Serve => serve::run(&config),
     }
 }

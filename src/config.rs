@@ -7,6 +7,7 @@ mod account;
 mod accounts;
 mod claims;
 mod destinations;
+mod dns;
 mod forms;
 mod gateway;
 mod list;
@@ -20,6 +21,7 @@ mod password;
 mod phc;
 mod profile;
 mod queue;
+mod relay;
 mod render;
 mod result_mail;
 mod retention;
@@ -32,6 +34,7 @@ mod smtp;
 mod source;
 mod tls;
 mod transport;
+mod verify;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -42,6 +45,7 @@ pub use account::SenderPattern;
 pub use accounts::Accounts;
 pub use accounts::LoadedAccounts;
 pub use destinations::Destinations;
+pub use dns::Dns;
 pub use gateway::Gateway;
 pub use gateway::Language;
 pub use list::Contact;
@@ -57,6 +61,7 @@ pub use password::Password;
 pub use profile::Policy;
 pub use profile::Profile;
 pub use queue::Queue;
+pub use relay::Relay;
 pub use render::Render;
 pub use result_mail::ResultFormat;
 pub use result_mail::ResultMail;
@@ -71,6 +76,8 @@ pub use tls::PairTexts;
 pub use tls::Tls;
 pub use transport::Loopback;
 pub use transport::Transport;
+pub use verify::OnTemporaryError;
+pub use verify::Verify;
 
 use section::Section;
 use source::NamedBy;
@@ -85,6 +92,12 @@ pub struct Config {
     pub smtp: Smtp,
     /// `[tls]`; none where it names no files.
     pub tls: Option<Tls>,
+    /// `[verify]`; `None` where there is no such table: then nobody is verified and no DNS query is made.
+    pub verify: Option<Verify>,
+    /// `[dns]`
+    pub dns: Dns,
+    /// `[[relay]]`
+    pub relays: Vec<Relay>,
     /// `[password]`
     pub password: Password,
     /// `[lock]`
@@ -188,6 +201,7 @@ impl Config {
             ("gateway", self.gateway.show()),
             ("smtp", self.smtp.show()),
             ("tls", Tls::show(self.tls.as_ref())),
+            ("dns", self.dns.show()),
             ("password", self.password.show()),
             ("lock", self.lock.show()),
             ("destinations", self.destinations.show()),
@@ -202,7 +216,15 @@ impl Config {
         let sections = sections
             .into_iter()
             .map(|(name, table)| (name.to_owned(), toml::Value::Table(table)));
-        sections.collect::<toml::Table>().to_string()
+        let mut tree = sections.collect::<toml::Table>();
+        if let Some(verify) = &self.verify {
+            tree.insert("verify".to_owned(), toml::Value::Table(verify.show()));
+        }
+        if !self.relays.is_empty() {
+            let relays = self.relays.iter().map(|relay| relay.show().into());
+            tree.insert("relay".to_owned(), toml::Value::Array(relays.collect()));
+        }
+        tree.to_string()
     }
 }
 
@@ -215,9 +237,13 @@ fn read(source: &Source, mistakes: &mut Mistakes) -> Option<Config> {
 fn read_sections(root: &mut Section<'_, '_>) -> Config {
     let gateway = root.table("gateway", Gateway::read);
     let tls = root.table("tls", Tls::read);
+    let verified = root.has("verify");
     Config {
         smtp: root.table("smtp", |section| Smtp::read(section, tls.is_some())),
         tls,
+        verify: Some(root.table("verify", Verify::read)).filter(|_| verified),
+        dns: root.table("dns", Dns::read),
+        relays: root.tables("relay", Relay::read),
         password: root.table("password", Password::read),
         lock: root.table("lock", LockOverride::read),
         destinations: root.table("destinations", |section| {

@@ -1,7 +1,8 @@
 //! The ESMTP door: takes mail, asks what it may take, and answers.
 //!
 //! The parts, from the wire inwards: `listener` (accept, limit), `connection` (time-outs, reads and
-//! writes), `session` (the dialogue), `command` (a line), `message` (the message), `reply` (the answer).
+//! writes), `session` (the dialogue), `command` (a line), `message` (the message), `reply` (the answer);
+//! beside them `verify` (how far the sender is believed).
 //! Whatever depends on accounts, numbers or storage is asked through [`Door`].
 
 mod command;
@@ -15,9 +16,11 @@ mod reply;
 mod sasl;
 mod session;
 mod tls;
+mod verify;
 mod wire;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -42,6 +45,7 @@ pub use listener::serve;
 pub use metric::describe_metrics;
 pub use tls::Tls;
 pub use tls::TlsError;
+pub use verify::Verifier;
 
 /// What stands behind the door.
 pub trait Door: Send + Sync + 'static {
@@ -50,6 +54,11 @@ pub trait Door: Send + Sync + 'static {
     /// # Errors
     /// [`RecipientRefusal`] says why it is refused.
     fn recipient(&self, address: &Address) -> Result<(), RecipientRefusal>;
+
+    /// Whether the client at `peer` is a relay of ours: the limit of one address does not hold for it.
+    fn is_relay(&self, _peer: IpAddr) -> bool {
+        false
+    }
 
     /// Takes the whole message over. What it returns is answered at once, so an acceptance means that
     /// everything is on stable storage (promise P1).
@@ -84,6 +93,10 @@ pub trait Door: Send + Sync + 'static {
 impl<D: Door> Door for Arc<D> {
     fn recipient(&self, address: &Address) -> Result<(), RecipientRefusal> {
         D::recipient(self, address)
+    }
+
+    fn is_relay(&self, peer: IpAddr) -> bool {
+        D::is_relay(self, peer)
     }
 
     fn message(&self, message: ReceivedMessage) -> impl Future<Output = Verdict> + Send {

@@ -1,5 +1,6 @@
 //! The way of a received message to stored jobs, on one screen. Every door ends here.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -8,16 +9,22 @@ use crate::account::directory::Directory;
 use crate::admit;
 use crate::admit::Fate;
 use crate::authenticate::Authenticator;
+use crate::authenticate::Denied;
 use crate::authenticate::Evidence;
 use crate::authenticate::Sender;
+use crate::authenticate::judge;
+use crate::authenticate::judge::Origin;
 use crate::config::Config;
 use crate::queue;
 use crate::queue::Order;
 use crate::queue::QueueRules;
+use crate::record;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
 use crate::smtp::ReceivedMessage;
+use crate::smtp::TrustTier;
+use crate::smtp::Verification;
 use crate::storage::StorageError;
 use crate::submission;
 use crate::submission::Recipient;
@@ -46,43 +53,68 @@ pub struct Intake {
 pub struct Refused {
     /// Why.
     pub refusal: Refusal,
-    /// Refusals for lack of proof all come at one time after receipt (promise P7).
+    /// Refusals for lack of proof all come at one time (promise P7).
     pub not_before: Option<Timestamp>,
 }
 
 impl Intake {
-    /// Accepts one message: parse, authenticate, admit, store. The batch is durable when this returns.
+    /// Accepts one message: verified, parse, authenticate, admit, store. The batch is durable when this
+    /// returns. `verification` is what the door found out; `None` if nobody is verified.
     ///
     /// # Errors
     /// The first step that refuses decides; the door says it in its own words.
-    pub async fn accept(&self, message: ReceivedMessage) -> Result<i64, Refused> {
-        let floor = message.received_at.plus(self.config.smtp.refusal_floor);
-        self.journey(message).await.map_err(|refusal| {
-            // A wrong password may have locked the account: that is told by mail.
-            self.mail.notify_one();
-            Refused {
-                not_before: (refusal == Refusal::NotAuthenticated).then_some(floor),
-                refusal,
+    pub async fn accept(
+        &self,
+        message: ReceivedMessage,
+        verification: Option<Verification>,
+    ) -> Result<i64, Refused> {
+        // Counted from here: verification may have waited for DNS, for everybody alike.
+        let floor = self.clock.now().plus(self.config.smtp.refusal_floor);
+        let (sender, peer) = (message.envelope.reverse_path.clone(), message.peer);
+        let accepted = self.journey(message, verification.as_ref()).await;
+        match accepted {
+            Ok(batch) => Ok(batch),
+            Err(denied) => {
+                // A wrong password may have locked the account: that is told by mail.
+                self.mail.notify_one();
+                let noted = self.note(&denied, sender.as_ref(), peer, verification.as_ref());
+                noted.await;
+                Err(Refused {
+                    not_before: is_timed(&denied.refusal).then_some(floor),
+                    refusal: denied.refusal,
+                })
             }
-        })
+        }
     }
 
-    async fn journey(&self, message: ReceivedMessage) -> Result<i64, Refusal> {
+    async fn journey(
+        &self,
+        message: ReceivedMessage,
+        verification: Option<&Verification>,
+    ) -> Result<i64, Denied> {
         let now = self.clock.now();
         let directory = self.accounts.load_full();
-        let recipients = self.recipients(&message.envelope)?;
-        let (message, submission) = self.parse(message, now).await?;
+        self.verified(&message.envelope, verification, &directory)?;
+        let recipients = self.recipients(&message.envelope).map_err(early)?;
+        let (message, submission) = self.parse(message, now).await.map_err(early)?;
         let evidence = Evidence {
             submission: &submission,
             recipients: &recipients,
             mail: submission::strike_material(&message.raw),
-            logged_in: message.authenticated.as_deref(),
-            peer: message.peer.to_string(),
+            origin: Origin {
+                peer: message.peer,
+                logged_in: message.authenticated.as_deref(),
+                verification,
+            },
             now,
         };
         let sender = self.authenticator.sender(&evidence, &directory).await?;
-        let admitted = admit::admit(&sender, &recipients, &self.config.destinations)?;
-        let order = self.order(submission, &sender, &directory, now)?;
+        let late = |refusal| late(refusal, &sender);
+        let admitted =
+            admit::admit(&sender, &recipients, &self.config.destinations).map_err(late)?;
+        let results = verification.map(|found| found.text.clone());
+        let order = self.order(submission, &sender, &directory, results, now);
+        let order = order.map_err(late)?;
         let rules = QueueRules {
             host: self.config.gateway.name.clone(),
             per_account: self.config.queue.per_account,
@@ -99,14 +131,65 @@ impl Intake {
         }
         stored.map_err(|error| {
             tracing::error!(%error, "a submission could not be stored");
-            match error {
+            late(match error {
                 StorageError::InProgress => Refusal::Busy,
                 StorageError::Damaged(_)
                 | StorageError::Database(_)
                 | StorageError::File { .. }
                 | StorageError::Stopped => Refusal::Storage,
+            })
+        })
+    }
+
+    /// What is forged or undecided is so for everybody: nothing of the mail is looked at, no password
+    /// and no list.
+    fn verified(
+        &self,
+        envelope: &Envelope,
+        verification: Option<&Verification>,
+        directory: &Directory,
+    ) -> Result<(), Denied> {
+        let judged = judge::judge_verification(self.config.verify.as_ref(), verification);
+        judged.map_err(|(refusal, reason)| {
+            let sender = envelope.reverse_path.as_ref();
+            let account = sender.and_then(|sender| directory.by_sender(sender));
+            let tier = verification.map_or(TrustTier::Unverified, |found| found.tier);
+            Denied {
+                refusal,
+                account: account.map(|account| (account.id.clone(), tier)),
+                reason,
             }
         })
+    }
+
+    /// Tells the operator of a refusal; that this fails changes nothing for the sender.
+    async fn note(
+        &self,
+        denied: &Denied,
+        sender: Option<&Address>,
+        peer: IpAddr,
+        verification: Option<&Verification>,
+    ) {
+        let store = self.authenticator.store.clone();
+        let (denied, sender, now) = (denied.clone(), sender.cloned(), self.clock.now());
+        let whole = verification.map(|found| found.tier);
+        let results = verification.map_or_else(String::new, |found| found.text.clone());
+        let writer = store.clone();
+        let written = writer.write(move |tx| {
+            let account = denied.account.as_ref();
+            record::Log::new(tx, store.ids(), now).refused(&record::Refused {
+                account: account.map(|(id, _)| id.as_str()),
+                door: "mail",
+                peer,
+                sender: sender.as_ref(),
+                tier: account.map(|(_, tier)| *tier).or(whole),
+                results: &results,
+                reason: denied.reason,
+            })
+        });
+        if let Err(error) = written.await {
+            tracing::error!(%error, "a refusal could not be recorded");
+        }
     }
 
     /// Parsing is pure work on what may be 20 MB: large messages leave the event loop.
@@ -153,6 +236,7 @@ impl Intake {
         submission: Submission,
         sender: &Sender,
         directory: &Directory,
+        results: Option<String>,
         now: Timestamp,
     ) -> Result<Order, Refusal> {
         let render = &self.config.render;
@@ -170,8 +254,50 @@ impl Intake {
             content_hash: submission.content_hash,
             reply_to: reply_to(&submission, sender, directory).as_str().to_owned(),
             door: "mail",
+            tier: sender.tier(),
+            verification: results.unwrap_or_default(),
             documents: submission.documents(render.body_with_attachments)?,
         })
+    }
+}
+
+/// Refusals that depend on the account all come at one time after receipt (promise P7).
+fn is_timed(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::NotAuthenticated | Refusal::Forged | Refusal::Undecided
+    )
+}
+
+/// A refusal before it is known who sent the mail.
+fn early(refusal: Refusal) -> Denied {
+    Denied {
+        reason: reason(&refusal),
+        account: None,
+        refusal,
+    }
+}
+
+/// A refusal of a sender that is known.
+fn late(refusal: Refusal, sender: &Sender) -> Denied {
+    Denied {
+        account: Some((sender.account().id.clone(), sender.tier())),
+        ..early(refusal)
+    }
+}
+
+fn reason(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::AutomaticMail => "no person wrote the mail",
+        Refusal::Busy => "too many passwords wait to be checked",
+        Refusal::Forged => "the sender is forged",
+        Refusal::Malformed(_) => "the message cannot be read, or there is nothing to send",
+        Refusal::NoSuchList => "there is no such list",
+        Refusal::Number(_) => "the number cannot be understood",
+        Refusal::NotAuthenticated => "the sender is not proved",
+        Refusal::Storage => "storage did not answer",
+        Refusal::Undecided => "DNS gave no answer",
+        Refusal::UnknownOption(_) => "the subject has an option nobody knows",
     }
 }
 

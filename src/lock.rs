@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::smtp::TrustTier;
 use crate::time::Timestamp;
 
 /// How many wrong passwords lock, counted over what time, and for how long.
@@ -84,6 +85,73 @@ impl Strikes {
     }
 }
 
+/// How far a lock reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Whatever the lock stops, for everybody.
+    #[default]
+    Everything,
+    /// Senders that are not proved, and lists: a stranger cannot keep a proven sender from working.
+    Unproven,
+}
+
+impl Reach {
+    /// The word in the configuration and in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Unproven => "unproven",
+        }
+    }
+
+    /// The reach that `word` names.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let both = [Self::Everything, Self::Unproven];
+        both.into_iter().find(|reach| reach.as_str() == word)
+    }
+
+    /// The number kept in storage.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Everything => 0,
+            Self::Unproven => 1,
+        }
+    }
+}
+
+/// Both counters of one account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Locks {
+    /// Strikes that lock everything.
+    pub everything: Strikes,
+    /// Strikes that lock unproven senders and lists only.
+    pub unproven: Strikes,
+}
+
+impl Locks {
+    /// Whether a sender of this tier is locked out at `now`.
+    pub fn stop(&self, tier: TrustTier, now: Timestamp) -> bool {
+        let proven = match tier {
+            TrustTier::Proven => true,
+            TrustTier::Unverified | TrustTier::Forged | TrustTier::Undecided => false,
+        };
+        self.everything.is_locked(now) || (!proven && self.unproven.is_locked(now))
+    }
+
+    /// Whether lists are locked at `now`, for every sender.
+    pub fn stop_lists(&self, now: Timestamp) -> bool {
+        self.everything.is_locked(now) || self.unproven.is_locked(now)
+    }
+
+    /// The counter of this reach.
+    pub fn of(&self, reach: Reach) -> Strikes {
+        match reach {
+            Reach::Everything => self.everything,
+            Reach::Unproven => self.unproven,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,5 +217,24 @@ mod tests {
         ] {
             assert_eq!(what.stops_while_locked(), stops, "{what:?}");
         }
+    }
+
+    #[test]
+    fn a_lock_by_strangers_leaves_a_proven_sender_everything_but_lists() {
+        let locks = Locks {
+            everything: Strikes::default(),
+            unproven: strikes(&[0, 1, 2]),
+        };
+        let now = at(10);
+        assert!(!locks.stop(TrustTier::Proven, now));
+        assert!(locks.stop(TrustTier::Unverified, now));
+        assert!(locks.stop(TrustTier::Undecided, now));
+        assert!(locks.stop_lists(now));
+        let whole = Locks {
+            everything: strikes(&[0, 1, 2]),
+            unproven: Strikes::default(),
+        };
+        assert!(whole.stop(TrustTier::Proven, now));
+        assert!(!whole.stop(TrustTier::Proven, at(3602)));
     }
 }

@@ -18,7 +18,9 @@ use std::time::Duration;
 use crate::config::Language;
 use crate::config::ResultFormat;
 use crate::fax::StationId;
+use crate::lock::Reach;
 use crate::smtp::Address;
+use crate::smtp::TrustTier;
 use crate::status::Status;
 use crate::time::Timestamp;
 use crate::time::Zone;
@@ -119,6 +121,10 @@ pub struct LockFacts {
     pub door: String,
     /// Address of the client, if known.
     pub from_peer: Option<String>,
+    /// How far the sender of the last wrong password was believed, if that was a mail.
+    pub tier: Option<TrustTier>,
+    /// What is locked.
+    pub reach: Reach,
     /// When the lock ends by itself.
     pub locked_until: Timestamp,
     /// The zone in which that is told.

@@ -18,6 +18,7 @@ use crate::fax::Document;
 use crate::fax::PageOptions;
 use crate::record::Log;
 use crate::record::Subject;
+use crate::smtp::TrustTier;
 use crate::status::Status;
 use crate::storage::StorageError;
 use crate::storage::Store;
@@ -54,6 +55,10 @@ pub struct Order {
     pub reply_to: String,
     /// The door it came in by.
     pub door: &'static str,
+    /// How far its sender was believed.
+    pub tier: TrustTier,
+    /// The results of verification (RFC 8601); empty if there were none.
+    pub verification: String,
 }
 
 /// What the queue needs to know of the gateway.
@@ -141,6 +146,8 @@ impl Writing {
                 identity: identity(&admitted, order),
                 door: order.door,
                 proof: admitted.proof().as_str(),
+                tier: order.tier.as_str().to_owned(),
+                verification: order.verification.clone(),
                 reference: order.reference.clone(),
                 message_id: order.message_id.clone(),
                 reply_to: order.reply_to.clone(),

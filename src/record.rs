@@ -1,13 +1,16 @@
 //! The event log: one function for each thing that happens to a job, a fax or an account (row C7).
 //!
 //! Each writes the event in the transaction that makes it true and says it once to the log. Neither
-//! ever holds a password, a body, or a whole address or number.
+//! ever holds a password, a body, or a whole address or number; only the reverse-path of a refused mail is
+//! stored whole.
 
 use serde_json::Value as Json;
 use serde_json::json;
 
 use crate::fax::Destination;
+use crate::lock::Reach;
 use crate::smtp::Address;
+use crate::smtp::TrustTier;
 use crate::status::Status;
 use crate::storage::Ids;
 use crate::storage::StorageError;
@@ -61,6 +64,25 @@ impl<'a> Subject<'a> {
             ..Self::account(account)
         }
     }
+}
+
+/// A mail that was refused, and what led to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused<'a> {
+    /// The account that it named, if it named one.
+    pub account: Option<&'a str>,
+    /// The door.
+    pub door: &'static str,
+    /// The client's address.
+    pub peer: std::net::IpAddr,
+    /// The reverse-path.
+    pub sender: Option<&'a Address>,
+    /// How far the sender was believed; `None` if nobody asked.
+    pub tier: Option<TrustTier>,
+    /// The results of verification (RFC 8601); empty if there were none.
+    pub results: &'a str,
+    /// Why, in words for the operator.
+    pub reason: &'a str,
 }
 
 /// A place to write events: a transaction, identifiers, the present time.
@@ -217,12 +239,54 @@ impl<'a> Log<'a> {
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn struck(&mut self, account: &str, door: &str, strikes: u32) -> Result<(), StorageError> {
+    pub fn struck(
+        &mut self,
+        account: &str,
+        door: &str,
+        tier: Option<TrustTier>,
+        strikes: u32,
+    ) -> Result<(), StorageError> {
         self.write(
             "struck",
             Subject::account(account),
-            json!({ "door": door, "strikes": strikes }),
+            json!({ "door": door, "tier": tier.map(TrustTier::as_str), "strikes": strikes }),
         )
+    }
+
+    /// A mail was refused. The operator must be able to answer its sender, so the whole address is
+    /// stored; the log has it shortened.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn refused(&mut self, refused: &Refused<'_>) -> Result<(), StorageError> {
+        let detail = json!({
+            "door": refused.door,
+            "peer": refused.peer,
+            "tier": refused.tier.map(TrustTier::as_str),
+            "results": refused.results,
+            "reason": refused.reason,
+        });
+        let detail = detail.to_string();
+        let account = refused.account.unwrap_or_default();
+        // The results name the whole address.
+        tracing::info!(
+            event = "refused",
+            account,
+            sender = refused.sender.map(Address::shortened),
+            peer = %refused.peer,
+            tier = refused.tier.map(TrustTier::as_str),
+            reason = refused.reason,
+        );
+        let row = EventRow {
+            id: self.ids.next(self.now),
+            at: self.now,
+            kind: "refused".to_owned(),
+            account: account.to_owned(),
+            sender: refused.sender.map(Address::key),
+            detail,
+            ..EventRow::default()
+        };
+        events::add(self.tx, &row)
     }
 
     /// An account was locked.
@@ -233,12 +297,13 @@ impl<'a> Log<'a> {
         &mut self,
         account: &str,
         door: &str,
+        reach: Reach,
         until: Timestamp,
     ) -> Result<(), StorageError> {
         self.write(
             "locked",
             Subject::account(account),
-            json!({ "door": door, "until": until.rfc3339() }),
+            json!({ "door": door, "reach": reach.as_str(), "until": until.rfc3339() }),
         )
     }
 
@@ -289,6 +354,7 @@ impl<'a> Log<'a> {
             batch: about.batch,
             job: about.job,
             received: about.received,
+            sender: None,
             detail: detail.to_string(),
         };
         events::add(self.tx, &event)?;

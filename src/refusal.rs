@@ -10,6 +10,9 @@ pub enum Refusal {
     AutomaticMail,
     /// Password checks queue for too long; nothing was checked and nothing counted.
     Busy,
+    /// The sender's domain says that the message is not from there, or the account takes nothing that is
+    /// not proved.
+    Forged,
     /// The message cannot be read as mail.
     Malformed(Malformed),
     /// No recipient names a list that exists or a number.
@@ -21,6 +24,8 @@ pub enum Refusal {
     NotAuthenticated,
     /// Storage did not keep what it must; nothing was accepted and nothing counted.
     Storage,
+    /// DNS did not say whether the message is forged; nothing was checked and nothing counted.
+    Undecided,
     /// The subject has an option nobody knows.
     UnknownOption(String),
 }

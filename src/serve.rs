@@ -28,6 +28,7 @@ use crate::dispatch::AtWork;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::PageCache;
 use crate::ingress;
+use crate::ingress::Verifier;
 use crate::intake::Intake;
 use crate::monitor;
 use crate::monitor::Health;
@@ -181,6 +182,12 @@ impl Building {
             key: InstallationKey::load_or_create(&config.gateway.data_dir)
                 .context("installation.key")?,
             lock: config.lock.clone(),
+            unproven_reach: config
+                .verify
+                .as_ref()
+                .map(|verify| verify.unproven_strikes_close)
+                .unwrap_or_default(),
+            relays: config.relays.clone(),
             host: config.gateway.name.clone(),
         };
         let intake = Intake {
@@ -191,11 +198,12 @@ impl Building {
             mail: Arc::clone(&parts.mail),
             clock: Arc::clone(&parts.clock),
         };
+        let verifier = Verifier::of(config).context("[dns] servers")?;
         let service = ingress::Service {
             name: config.gateway.name.clone(),
             limits: config.smtp.clone(),
             tls,
-            door: door::MailDoor(intake),
+            door: door::MailDoor { intake, verifier },
             clock: Arc::clone(&parts.clock),
             shutdown: self.stopping.clone(),
         };

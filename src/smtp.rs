@@ -144,12 +144,61 @@ pub struct ScramChallenge {
 }
 
 /// How far a mail's claim to come from its sender is believed.
-///
-/// Until verification is configured every sender counts as [`TrustTier::Unverified`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrustTier {
+    /// The domain of the sender, or a machine that we know, vouches for it ("A").
+    Proven,
     /// Nothing was published, or nothing was checked ("B").
     Unverified,
+    /// What the domain published says that it is not from there ("C").
+    Forged,
+    /// DNS gave no answer for now: it may be any of the others.
+    Undecided,
+}
+
+impl TrustTier {
+    /// The word in events, listings and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Unverified => "unverified",
+            Self::Forged => "forged",
+            Self::Undecided => "undecided",
+        }
+    }
+
+    /// The tier that `word` names.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let all = [
+            Self::Proven,
+            Self::Unverified,
+            Self::Forged,
+            Self::Undecided,
+        ];
+        all.into_iter().find(|tier| tier.as_str() == word)
+    }
+}
+
+/// What SPF, DKIM, DMARC and ARC say of a message. Depends on the message, its client and DNS only,
+/// never on an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// Of the message as a whole: what is forged or undecided here is so for everybody.
+    pub tier: TrustTier,
+    /// Of the reverse-path, where it is the reverse-path that names an account.
+    pub reverse_path: TrustTier,
+    /// Of the author in From, where it is the author who names an account.
+    pub author: TrustTier,
+    /// Result and domain of SPF (RFC 7208), such as `pass customer.example`.
+    pub spf: String,
+    /// Results and domains of the DKIM signatures that were looked at (RFC 6376).
+    pub dkim: String,
+    /// Results and domains of DMARC (RFC 9989).
+    pub dmarc: String,
+    /// Result and last sealer of ARC (RFC 8617), if a listed forwarder sealed it.
+    pub arc: String,
+    /// All of it as the value of an Authentication-Results field (RFC 8601), on one line.
+    pub text: String,
 }
 
 /// How the sender of a submission was proved.

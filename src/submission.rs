@@ -81,6 +81,12 @@ pub enum PasswordFound {
     Contradicting,
 }
 
+/// The author: the address that [`parse`] will find in From; nothing else of the message is read.
+pub fn author(raw: &[u8], limits: &config::Smtp) -> Option<Address> {
+    let (header, _) = header::split(raw, limits.max_header).ok()?;
+    mailbox(&header, "from")
+}
+
 /// What of the configuration decides how a message is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {

@@ -9,8 +9,10 @@ use crate::account::credential::keyed;
 use crate::account::scram;
 use crate::config::Account;
 use crate::lock::LockRule;
+use crate::lock::Reach;
 use crate::lock::Strikes;
 use crate::record::Log;
+use crate::smtp::TrustTier;
 use crate::storage::Ids;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
@@ -114,6 +116,10 @@ pub struct Strike {
     pub door: &'static str,
     /// The client's address, for the notice.
     pub peer: String,
+    /// How far the sender of a mail was believed, for the notice; `None` at a login.
+    pub tier: Option<TrustTier>,
+    /// What it counts towards locking.
+    pub reach: Reach,
     /// Host name in Message-IDs.
     pub host: String,
     /// When the password came.
@@ -145,19 +151,20 @@ pub fn count(
     if accounts::is_counted(tx, &strike.identity, day_before(now))? {
         return Ok(Counted::Before);
     }
-    let before = accounts::strikes(tx, &strike.account)?;
-    if before.is_locked(now) {
+    let locks = accounts::locks(tx, &strike.account)?;
+    let before = locks.of(strike.reach);
+    if locks.everything.is_locked(now) || before.is_locked(now) {
         return Ok(Counted::WhileLocked);
     }
     let after = before.after_wrong_password(&strike.rule, now);
-    accounts::set_strikes(tx, &strike.account, &after)?;
+    accounts::set_strikes(tx, &strike.account, strike.reach, &after)?;
     accounts::count_identity(tx, &strike.identity, &strike.account, now, day_before(now))?;
     let mut log = Log::new(tx, ids, now);
-    log.struck(&strike.account, strike.door, after.count)?;
+    log.struck(&strike.account, strike.door, strike.tier, after.count)?;
     let Some(until) = after.locked_until else {
         return Ok(Counted::Now);
     };
-    log.locked(&strike.account, strike.door, until)?;
+    log.locked(&strike.account, strike.door, strike.reach, until)?;
     add_notice(tx, ids, strike, until)?;
     let door = strike.door;
     tx.after_commit(Box::new(move || {
@@ -166,20 +173,22 @@ pub fn count(
     Ok(Counted::Locks)
 }
 
-/// A right password: earlier wrong ones are forgotten, but not a lock that began meanwhile. Whether
-/// the account is open.
+/// A right password: earlier wrong ones of this counter are forgotten. Not those of the other: strangers
+/// must not guess on because the owner goes on working. Nor is a lock forgotten that began meanwhile.
+/// Whether the account is open to a sender of this tier.
 ///
 /// # Errors
 /// [`StorageError`].
 pub fn forgive(
     tx: &mut dyn Transaction,
     account: &str,
+    (tier, reach): (TrustTier, Reach),
     now: Timestamp,
 ) -> Result<bool, StorageError> {
-    if accounts::strikes(tx, account)?.is_locked(now) {
+    if accounts::locks(tx, account)?.stop(tier, now) {
         return Ok(false);
     }
-    accounts::clear_strikes(tx, account)?;
+    accounts::clear_strikes(tx, account, reach)?;
     Ok(true)
 }
 
@@ -200,8 +209,8 @@ pub fn lock(
         first_at: now,
         locked_until: Some(until),
     };
-    accounts::set_strikes(tx, account, &strikes)?;
-    Log::new(tx, ids, now).locked(account, "command", until)?;
+    accounts::set_strikes(tx, account, Reach::Everything, &strikes)?;
+    Log::new(tx, ids, now).locked(account, "command", Reach::Everything, until)?;
     Ok(until)
 }
 
@@ -216,7 +225,9 @@ pub fn unlock(
     reason: &str,
     now: Timestamp,
 ) -> Result<usize, StorageError> {
-    accounts::clear_strikes(tx, account)?;
+    for reach in [Reach::Everything, Reach::Unproven] {
+        accounts::clear_strikes(tx, account, reach)?;
+    }
     Log::new(tx, ids, now).unlocked(account, reason)?;
     outbox::release(tx, account, now)
 }
@@ -234,6 +245,8 @@ fn add_notice(
     let payload = serde_json::json!({
         "door": strike.door,
         "peer": strike.peer,
+        "tier": strike.tier.map_or("", TrustTier::as_str),
+        "reach": strike.reach.as_str(),
         "strikes": strike.rule.strikes,
         "until": until.as_ms(),
     });
@@ -280,6 +293,8 @@ mod tests {
             identity: [identity; 32],
             door: "mail",
             peer: "192.0.2.1".into(),
+            tier: Some(TrustTier::Unverified),
+            reach: Reach::Everything,
             host: "fax.example".into(),
             now: Timestamp::from_ms(now),
         }
@@ -313,6 +328,51 @@ mod tests {
             .unwrap();
         assert_eq!(mails.len(), 1);
         assert_eq!(mails[0].kind, Kind::Lock);
+    }
+
+    #[tokio::test]
+    async fn strikes_of_strangers_and_of_proven_senders_are_counted_apart() {
+        let (_dir, store) = scratch();
+        let mut seen = Vec::new();
+        for (identity, reach) in [
+            (1, Reach::Unproven),
+            (2, Reach::Unproven),
+            (3, Reach::Everything),
+            (4, Reach::Unproven),
+            (5, Reach::Unproven),
+            (6, Reach::Everything),
+            (7, Reach::Everything),
+            (8, Reach::Unproven),
+        ] {
+            let this = store.clone();
+            let strike = Strike {
+                reach,
+                ..strike(identity, 1_000)
+            };
+            let counted = store.write(move |tx| count(tx, this.ids(), &strike));
+            seen.push(counted.await.unwrap());
+        }
+        use Counted::Locks;
+        use Counted::Now;
+        use Counted::WhileLocked;
+        assert_eq!(
+            seen,
+            [Now, Now, Now, Locks, WhileLocked, Now, Locks, WhileLocked]
+        );
+        let now = Timestamp::from_ms(2_000);
+        let locks = |store: &Store| store.read_here(|tx| accounts::locks(tx, "tanaka")).unwrap();
+        assert!(locks(&store).everything.is_locked(now) && locks(&store).unproven.is_locked(now));
+        let who = (TrustTier::Proven, Reach::Everything);
+        let too_early = store.write(move |tx| forgive(tx, "tanaka", who, now));
+        assert!(!too_early.await.unwrap(), "a lock is not forgiven");
+        let after = Timestamp::from_ms(1_000 + 3_600_000);
+        let forgiven = store.write(move |tx| forgive(tx, "tanaka", who, after));
+        assert!(forgiven.await.unwrap());
+        assert!(!locks(&store).everything.is_locked(now) && locks(&store).unproven.is_locked(now));
+        let this = store.clone();
+        let unlocked = store.write(move |tx| unlock(tx, this.ids(), "tanaka", "asked", now));
+        unlocked.await.unwrap();
+        assert_eq!(locks(&store), crate::lock::Locks::default());
     }
 
     #[tokio::test]

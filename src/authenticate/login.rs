@@ -7,12 +7,14 @@ use crate::account::directory::Directory;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Guess;
 use crate::config::Account;
+use crate::lock::Reach;
 use crate::lock::Use;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Login;
 use crate::smtp::LoginProof;
 use crate::smtp::ScramChallenge;
+use crate::smtp::TrustTier;
 use crate::time::Timestamp;
 
 /// A login that was proved.
@@ -62,7 +64,7 @@ impl Authenticator {
             // nothing is counted; the work is the same.
             return Err(self.credentials.check_stranger(candidate).await);
         };
-        if Use::LogIn.stops_while_locked() && self.is_locked(account, now)? {
+        if self.stops_logins(account, now)? {
             return Err(Refusal::NotAuthenticated);
         }
         let once = self.store.ids().next(now).to_le_bytes();
@@ -73,9 +75,13 @@ impl Authenticator {
                 .strike_identity(account, [DOOR.as_bytes(), &once[..]]),
             door: DOOR,
             peer: login.peer.to_string(),
+            tier: None,
+            // Whoever guesses here guesses at what proves a sender.
+            reach: Reach::Everything,
             now,
         };
-        let signature = self.check(account, &guess).await?;
+        let checked = self.check(account, &guess).await;
+        let signature = checked.map_err(|(refusal, _)| refusal)?;
         Ok(LoggedIn {
             account: Arc::clone(account),
             signature,
@@ -113,8 +119,8 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<(), Stopped> {
         let account = directory.by_id(account).ok_or(Stopped::Locked)?;
-        let locked = self.is_locked(account, now).map_err(|_| Stopped::Storage)?;
-        if Use::LogIn.stops_while_locked() && locked {
+        let stopped = self.stops_logins(account, now);
+        if stopped.map_err(|_| Stopped::Storage)? {
             return Err(Stopped::Locked);
         }
         let owner = reverse_path.and_then(|address| directory.by_sender(address));
@@ -122,5 +128,11 @@ impl Authenticator {
             true => Ok(()),
             false => Err(Stopped::ForeignSender),
         }
+    }
+
+    /// Whether a lock stops logins: one that stops proven senders too.
+    fn stops_logins(&self, account: &Account, now: Timestamp) -> Result<bool, Refusal> {
+        let locks = self.locks(account).map_err(|(refusal, _)| refusal)?;
+        Ok(Use::LogIn.stops_while_locked() && locks.stop(TrustTier::Proven, now))
     }
 }

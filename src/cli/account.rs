@@ -16,6 +16,7 @@ use crate::cli::output;
 use crate::config::Account;
 use crate::config::Loaded;
 use crate::config::SenderPattern;
+use crate::lock::Locks;
 use crate::lock::Strikes;
 use crate::storage::accounts;
 use crate::storage::events;
@@ -71,11 +72,11 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
         }
         Sub::Show { id } => {
             let account = find(&loaded, id)?;
-            let (strikes, events) = store.read_here(|tx| {
-                let strikes = accounts::strikes(tx, id)?;
-                Ok((strikes, events::list(tx, id, About::Account)?))
+            let (locks, events) = store.read_here(|tx| {
+                let locks = accounts::locks(tx, id)?;
+                Ok((locks, events::list(tx, id, About::Account)?))
             })?;
-            output::object(&detail(&account, strikes, &events, now), json)
+            output::object(&detail(&account, &locks, &events, now), json)
         }
         Sub::Lock { id } => {
             let account = find(&loaded, id)?;
@@ -131,8 +132,13 @@ fn summary(account: &Account, strikes: Strikes, now: Timestamp) -> Json {
     })
 }
 
-fn detail(account: &Account, strikes: Strikes, events: &[EventRow], now: Timestamp) -> Json {
-    let mut shown = summary(account, strikes, now);
+fn detail(account: &Account, locks: &Locks, events: &[EventRow], now: Timestamp) -> Json {
+    let mut shown = summary(account, locks.everything, now);
+    let unproven = locks.unproven;
+    let until = unproven.locked_until.filter(|_| unproven.is_locked(now));
+    shown["strikes_of_unproven"] = json!(unproven.count);
+    shown["unproven_locked_until"] = json!(until.map(Timestamp::rfc3339));
+    shown["require_verified"] = json!(account.require_verified);
     let texts =
         |items: &[crate::smtp::Address]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
     let senders = account.senders.iter().map(|sender| match sender {

@@ -1,5 +1,7 @@
 //! `faxgate explain`: what would happen to a mail, and why, without doing it.
 
+mod verdict;
+
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -8,11 +10,9 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use crate::account::credential;
 use crate::account::directory::Directory;
-use crate::authenticate;
-use crate::authenticate::Judgement;
-use crate::authenticate::Standing;
+use crate::authenticate::judge;
+use crate::authenticate::judge::Origin;
 use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
@@ -24,20 +24,21 @@ use crate::config::Config;
 use crate::config::Loaded;
 use crate::fax::Document;
 use crate::fax::PageOptions;
-use crate::refusal::Malformed;
-use crate::refusal::Refusal;
+use crate::ingress::Verifier;
 use crate::render::Renderer;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
 use crate::smtp::ReceivedMessage;
+use crate::smtp::Verification;
 use crate::storage::accounts;
 use crate::submission;
-use crate::submission::PasswordFound;
 use crate::submission::Recipient;
 use crate::submission::Submission;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::time::Timestamp;
+use verdict::verdict;
+use verdict::why;
 
 /// Options of `explain`.
 #[derive(clap::Args)]
@@ -50,14 +51,23 @@ pub(crate) struct Options {
     /// The recipients.
     #[arg(long, value_name = "RCPT", num_args = 1.., required = true)]
     to: Vec<String>,
+    /// The client's address, for SPF and for relays.
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    peer: IpAddr,
 }
 
 /// Prints the verdict and what led to it.
 pub(crate) fn run(options: &Options, config: &Path, json: bool) -> Result<(), Failure> {
     let loaded = load(config)?;
     let now = SystemClock.now();
-    let message = message(options, now)?;
-    let value = block_on(explain(&loaded, options, &message, now))?;
+    let mut message = message(options, now)?;
+    let value = block_on(async {
+        let found = verification(&loaded.config, &mut message).await?;
+        let mut value = explain(&loaded, options, &message, found.as_ref(), now).await?;
+        value["peer"] = json!(options.peer.to_string());
+        value["verification"] = found.map_or(Json::Null, |found| shown(&found));
+        Ok(value)
+    })?;
     output::object(&value, json)
 }
 
@@ -79,7 +89,7 @@ fn message(options: &Options, now: Timestamp) -> Result<ReceivedMessage, Failure
             recipients: recipients.collect::<Result<_, _>>()?,
         },
         raw: with_crlf(&text).into(),
-        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        peer: options.peer,
         received_at: now,
         authenticated: None,
     })
@@ -108,9 +118,13 @@ async fn explain(
     loaded: &Loaded,
     options: &Options,
     message: &ReceivedMessage,
+    found: Option<&Verification>,
     now: Timestamp,
 ) -> Result<Json, Failure> {
     let config = &loaded.config;
+    if let Err((refusal, _)) = judge::judge_verification(config.verify.as_ref(), found) {
+        return Ok(refused(&why(&refusal)));
+    }
     let mut recipients = Vec::new();
     let mut bad = Vec::new();
     for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
@@ -133,96 +147,67 @@ async fn explain(
         Err(refusal) => return Ok(refused(&why(&refusal))),
     };
     let directory = Directory::new(&loaded.accounts.accounts);
-    let Some((account, address)) = authenticate::select(&submission, &directory) else {
+    let origin = Origin {
+        peer: options.peer,
+        logged_in: None,
+        verification: found,
+    };
+    let selected = judge::select(&submission, &origin, &config.relays, &directory);
+    let Some(selected) = selected else {
         return Ok(refused("no account has this sender"));
     };
-    let strikes = open_store(config)?.read_here(|tx| accounts::strikes(tx, &account.id))?;
-    let locked = strikes.is_locked(now);
-    let (verdict, password) = verdict(&account, locked, &recipients, &submission);
+    let account = &selected.account;
+    let locks = open_store(config)?.read_here(|tx| accounts::locks(tx, &account.id))?;
+    let (verdict, password) = verdict(&selected, &locks, &recipients, &submission, now);
+    let ends = [locks.everything, locks.unproven];
+    let ends = ends.iter().filter(|strikes| strikes.is_locked(now));
+    let until = ends.filter_map(|strikes| strikes.locked_until).max();
     let mut value = json!({
         "account": account.id,
-        "sender": address.as_str(),
+        "sender": selected.address.as_str(),
+        "sender_tier": selected.tier.as_str(),
         "reference": submission.reference,
-        "locked": locked,
-        "locked_until": strikes.locked_until.filter(|_| locked).map(Timestamp::rfc3339),
+        "locked": until.is_some(),
+        "locked_until": until.map(Timestamp::rfc3339),
         "password": password,
         "verdict": verdict,
     });
     let destinations = recipients
         .iter()
-        .map(|recipient| destination(&account, recipient, config));
+        .map(|recipient| destination(account, recipient, config));
     value["destinations"] = Json::Array(destinations.collect());
     add_documents(&mut value, config, &submission).await?;
     Ok(value)
 }
 
-/// A refusal in words, for the operator: the doors say less.
-fn why(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::AutomaticMail => {
-            "no person wrote it: null reverse-path or Auto-Submitted".to_owned()
-        }
-        Refusal::Busy => "too many password checks are waiting".to_owned(),
-        Refusal::Malformed(Malformed::Charset) => {
-            "a charset that hides text, such as UTF-7".to_owned()
-        }
-        Refusal::Malformed(Malformed::Empty) => "there is nothing to fax in it".to_owned(),
-        Refusal::Malformed(Malformed::HeaderTooLong) => {
-            "its header is longer than [smtp] max_header".to_owned()
-        }
-        Refusal::Malformed(Malformed::NoHeader) => "it has no header".to_owned(),
-        Refusal::Malformed(Malformed::TooDeep) => "its parts are nested too deeply".to_owned(),
-        Refusal::Malformed(Malformed::TooManyParts) => {
-            "it has more parts than [smtp] max_parts".to_owned()
-        }
-        Refusal::NoSuchList => "the account has no such list".to_owned(),
-        Refusal::NotAuthenticated => "the sender is not proved".to_owned(),
-        Refusal::Number(error) => error.to_string(),
-        Refusal::Storage => "the storage is not available".to_owned(),
-        Refusal::UnknownOption(option) => format!("the subject option {option} is not understood"),
-    }
+/// What DNS says of the message, if the gateway asks it.
+async fn verification(
+    config: &Config,
+    message: &mut ReceivedMessage,
+) -> Result<Option<Verification>, Failure> {
+    let known = config.relays.iter().any(|r| r.covers(message.peer));
+    let Some(verifier) = Verifier::of(config)?.filter(|_| !known) else {
+        return Ok(None);
+    };
+    let author = submission::author(&message.raw, &config.smtp);
+    Ok(Some(verifier.verify(message, author.as_ref()).await))
+}
+
+fn shown(found: &Verification) -> Json {
+    json!({
+        "tier": found.tier.as_str(),
+        "reverse_path": found.reverse_path.as_str(),
+        "author": found.author.as_str(),
+        "spf": found.spf,
+        "dkim": found.dkim,
+        "dmarc": found.dmarc,
+        "arc": found.arc,
+        "results": found.text,
+    })
 }
 
 fn refused(why: &str) -> Json {
     json!({ "verdict": "refused", "why": why })
-}
-
-const NO_SUCH_LIST: &str = "refused: the account has no such list";
-
-/// What would be decided, and what became of the password.
-fn verdict(
-    account: &Account,
-    locked: bool,
-    recipients: &[Recipient],
-    submission: &Submission,
-) -> (&'static str, &'static str) {
-    let found = match (&submission.password, account.password_in_body) {
-        (PasswordFound::None, true) => "not found, but asked for",
-        (PasswordFound::None, false) => "not found, not asked for",
-        (PasswordFound::Contradicting, _) => "found several that differ",
-        (PasswordFound::One(_), true) => "found",
-        (PasswordFound::One(_), false) => "found and removed, not asked for",
-    };
-    let no_list = authenticate::has_nothing_but_unknown_lists(account, recipients);
-    match authenticate::judge(account, locked, recipients, &submission.password) {
-        Judgement::Check(password) if credential::is_right(account, password) => match no_list {
-            true => (NO_SUCH_LIST, "found, right"),
-            false => ("accepted with its password", "found, right"),
-        },
-        Judgement::Check(_) => ("refused, and counted as a wrong password", "found, wrong"),
-        Judgement::Refused if locked => ("refused: the account is locked", found),
-        Judgement::Refused => ("refused; not counted", found),
-        Judgement::Stands(_) if no_list => (NO_SUCH_LIST, found),
-        Judgement::Stands(Standing::LockedUnproved) => (
-            "accepted, and all of it ends with 6002 because the account is locked",
-            found,
-        ),
-        Judgement::Stands(Standing::LockedByAddress) => (
-            "accepted by its sender address; lists end with 6002 because the account is locked",
-            found,
-        ),
-        Judgement::Stands(Standing::Proved(_)) => ("accepted by its sender address", found),
-    }
 }
 
 fn destination(account: &Account, recipient: &Recipient, config: &Config) -> Json {

@@ -102,10 +102,16 @@ fn show(store: &Store, id: i64, json: bool) -> Result<(), Failure> {
         };
         let events = events::list(tx, &job.account, about)?;
         let mails = outbox::about(tx, Kind::Result, job.batch)?;
-        Ok(Some((jobs::attempts(tx, id)?, events, mails, job)))
+        let batch = jobs::batch(tx, job.batch)?;
+        Ok(Some((jobs::attempts(tx, id)?, events, mails, job, batch)))
     })?;
-    let (attempts, events, mails, job) = found.ok_or_else(|| unknown(id))?;
+    let (attempts, events, mails, job, batch) = found.ok_or_else(|| unknown(id))?;
     let mut value = shown(&job);
+    if let Some(batch) = batch {
+        let results = Some(batch.verification).filter(|text| !text.is_empty());
+        value["sender_tier"] = json!(batch.tier);
+        value["verification"] = json!(results);
+    }
     value["attempts"] = json!(attempts.iter().map(attempt).collect::<Vec<_>>());
     value["mails"] = json!(mails.iter().map(output::mail).collect::<Vec<_>>());
     value["timeline"] = json!(events.iter().map(output::event).collect::<Vec<_>>());

@@ -40,6 +40,8 @@ pub struct Account {
     pub scram: Option<ScramVerifier>,
     /// Whether mails must carry the password.
     pub password_in_body: bool,
+    /// Whether its senders must be proved: one that is not verified is refused like a forged one.
+    pub require_verified: bool,
     /// Our identifier on the line (TSI).
     pub station_id: Option<StationId>,
     /// Numbers whose faxes are received for this account.
@@ -118,6 +120,7 @@ impl Account {
             password,
             scram: section.optional("scram", scram),
             password_in_body,
+            require_verified: section.or("require_verified", false, forms::boolean),
             station_id: section.optional("station_id", station_id),
             numbers,
             forward_to: section.list("forward_to", Vec::new(), forms::address),

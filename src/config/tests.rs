@@ -29,7 +29,11 @@ fn known_keys() -> BTreeSet<String> {
     let sections = known_in("", "");
     let mut known = BTreeSet::new();
     for section in &sections {
-        for key in known_in(section, &format!("[{section}]\n")) {
+        let header = match section.as_str() {
+            "relay" => "[[relay]]\nnetworks = [\"::1\"]\n".to_owned(),
+            section => format!("[{section}]\n"),
+        };
+        for key in known_in(section, &header) {
             known.insert(format!("{section}.{key}"));
         }
     }
@@ -50,10 +54,48 @@ fn known_in(section: &str, header: &str) -> Vec<String> {
     keys
 }
 
+/// What the shipped file says: every default, and that senders are verified. An empty file says the
+/// defaults alone, because the table `[verify]` is what turns verification on.
+fn shipped() -> Config {
+    Config {
+        verify: Some(Verify::default()),
+        ..Config::default()
+    }
+}
+
 #[test]
-fn the_shipped_file_says_the_defaults() {
-    assert_eq!(parse(SHIPPED), Ok(Config::default()));
+fn the_shipped_file_says_the_defaults_and_verifies() {
+    assert_eq!(parse(SHIPPED), Ok(shipped()));
     assert_eq!(parse(""), Ok(Config::default()));
+    assert_eq!(parse("[dns]"), Ok(Config::default()));
+}
+
+#[test]
+fn the_table_verify_turns_verification_on_and_relays_are_read() {
+    let text = "[verify]\non_temporary_error = \"accept\"\nunproven_strikes_close = \"unproven\"\n\
+                arc_forwarders = [\"Lists.Example\"]\n[dns]\nservers = [\"127.0.0.1:5353\"]\n\
+                [[relay]]\nnetworks = [\"192.0.2.0/24\", \"::1\"]\n\
+                [[relay]]\nnetworks = [\"198.51.100.7\"]\naccounts = [\"tanaka\"]";
+    let config = parse(text).unwrap();
+    let verify = config.verify.as_ref().unwrap();
+    assert_eq!(verify.on_temporary_error, OnTemporaryError::Accept);
+    assert_eq!(verify.unproven_strikes_close, crate::lock::Reach::Unproven);
+    assert_eq!(verify.arc_forwarders, ["lists.example"]);
+    assert_eq!(config.dns.servers.len(), 1);
+    let [all, one] = &config.relays[..] else {
+        panic!("{:?}", config.relays)
+    };
+    assert!(all.covers("192.0.2.9".parse().unwrap()) && all.speaks_for("suzuki"));
+    assert!(!one.covers("192.0.2.9".parse().unwrap()));
+    assert!(one.speaks_for("tanaka") && !one.speaks_for("suzuki"));
+    assert_eq!(parse(&config.effective()).as_ref(), Ok(&config));
+    for text in [
+        "[[relay]]",
+        "[[relay]]\nnetworks = []",
+        "[dns]\nservers = []",
+    ] {
+        assert!(parse(text).is_err(), "{text}");
+    }
 }
 
 #[test]
@@ -67,7 +109,7 @@ fn the_shipped_file_with_all_keys_uncommented_says_the_defaults() {
         None => line,
     });
     let text = lines.collect::<Vec<_>>().join("\n");
-    assert_eq!(parse(&text), Ok(Config::default()));
+    assert_eq!(parse(&text), Ok(shipped()));
     assert!(keys > 45, "{keys}");
 }
 
@@ -76,7 +118,8 @@ fn every_key_that_is_read_is_documented_and_every_documented_key_is_read() {
     let mut documented = BTreeSet::new();
     let mut section = "";
     for line in SHIPPED.lines() {
-        if let Some(name) = line.strip_prefix('[') {
+        // A table that is a list cannot stand in the file without making an entry of it.
+        if let Some(name) = line.strip_prefix("# [[").or(line.strip_prefix('[')) {
             section = name.trim_end_matches(']');
         }
         let example = line.strip_prefix("#     ").map(|key| (key, true));
@@ -105,7 +148,8 @@ fn the_configuration_in_force_is_shown_with_every_key_and_reads_back() {
     let text = "[gateway]\nprofiles = \"mine\"\nname = \"gate.example\"\n[lock]\nstrikes = 5\nwithin = 90\nlasts = \"2s\"\n\
                 [destinations]\nallow = [\"+\"]\ndeny = []\n[monitor]\nlisten = \"\"\n[mail]\nsmarthost = \"smtp://[::1]\"\n\
                 [tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n\
-                [smtp]\nlisten_tls = [\"[::1]:465\"]\nnormalize_bare_lf = [\"192.0.2.7\", \"10.0.0.0/8\"]";
+                [smtp]\nlisten_tls = [\"[::1]:465\"]\nnormalize_bare_lf = [\"192.0.2.7\", \"10.0.0.0/8\"]\n\
+                [verify]\n[dns]\nservers = [\"[::1]:53\"]\n[[relay]]\nnetworks = [\"::1\"]";
     let config = parse(text).unwrap();
     let shown = config.effective();
     assert_eq!(parse(&shown).as_ref(), Ok(&config), "{shown}");
@@ -114,7 +158,11 @@ fn the_configuration_in_force_is_shown_with_every_key_and_reads_back() {
         let mut table = &tree;
         let (path, key) = known.rsplit_once('.').unwrap();
         for section in path.split('.') {
-            table = table[section].as_table().unwrap();
+            let entry = match table[section].as_array() {
+                Some(entries) => &entries[0],
+                None => &table[section],
+            };
+            table = entry.as_table().unwrap();
         }
         assert!(table.contains_key(key), "{known}");
     }
@@ -141,14 +189,17 @@ fn document(shipped: &str) -> String {
     );
     for paragraph in shipped.split("\n\n") {
         let lines: Vec<&str> = paragraph.lines().collect();
-        if let Some(section) = lines.first().filter(|line| line.starts_with('[')) {
+        let first = lines.first().copied().unwrap_or_default();
+        let section = first.strip_prefix("# ").unwrap_or(first);
+        if section.starts_with('[') {
             write!(page, "## `{section}`\n\n").unwrap();
         }
         if let Some(assignment) = lines.iter().find_map(|line| commented_key(line)) {
             let (key, value) = assignment.split_once(" = ").unwrap();
             write!(page, "### `{key}`\n\nDefault: `{value}`\n\n").unwrap();
         }
-        let texts = lines.iter().filter(|line| commented_key(line).is_none());
+        let is_text = |line: &&&str| commented_key(line).is_none() && !line.starts_with("# [");
+        let texts = lines.iter().filter(is_text);
         for text in texts.filter_map(|line| line.strip_prefix('#')) {
             let text = text.strip_prefix(' ').unwrap_or(text);
             match text.strip_prefix("Accepted:") {
@@ -175,7 +226,7 @@ fn code_or_text(text: &str) -> String {
 fn the_shipped_configuration_and_accounts_load_together() {
     let loaded = load(Path::new("config/faxgate.toml")).map_err(|m| m.to_string());
     let loaded = loaded.unwrap();
-    assert_eq!(loaded.config, Config::default());
+    assert_eq!(loaded.config, shipped());
     assert!(!loaded.accounts.accounts.accounts.is_empty());
     let files: Vec<String> = loaded
         .accounts
@@ -188,14 +239,7 @@ fn the_shipped_configuration_and_accounts_load_together() {
 
 #[test]
 fn keys_promised_for_later_are_unknown_today() {
-    for text in [
-        "[verify]",
-        "[dns]",
-        "[[relay]]",
-        "[web]",
-        "[[transport.route]]",
-        "[transport.sip]",
-    ] {
+    for text in ["[web]", "[[transport.route]]", "[transport.sip]"] {
         let error = parse(text).unwrap_err();
         assert!(error.contains(": unknown key"), "{error}");
     }
@@ -238,7 +282,7 @@ fn a_byte_order_mark_and_crlf_change_nothing() {
     let path = folder.path().join("faxgate.toml");
     let text = format!("\u{feff}{}", SHIPPED.replace('\n', "\r\n"));
     std::fs::write(&path, text).unwrap();
-    assert_eq!(Config::load(&path), Ok(Config::default()));
+    assert_eq!(Config::load(&path), Ok(shipped()));
 }
 
 #[test]

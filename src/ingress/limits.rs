@@ -45,18 +45,18 @@ impl Places {
         })
     }
 
-    /// A place for a client at `peer`.
+    /// A place for a client at `peer`; a `relay` may take as many as there are.
     ///
     /// # Errors
     /// [`Full`] says which limit is reached.
-    pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
+    pub(super) fn take(self: &Arc<Self>, peer: IpAddr, relay: bool) -> Result<Place, Full> {
         let network = network(peer);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= self.most {
             return Err(Full::Everywhere);
         }
         let here = taken.by_network.entry(network).or_default();
-        if *here >= self.most_per_address {
+        if *here >= self.most_per_address && !relay {
             // An entry of zero would stay for ever: this happens only where the limit itself is zero.
             return Err(Full::ForAddress);
         }
@@ -105,35 +105,55 @@ mod tests {
     #[test]
     fn a_place_given_back_can_be_taken_again() {
         let places = Places::new(2, 2);
-        let first = places.take(ip("192.0.2.1")).ok().unwrap();
-        let _second = places.take(ip("192.0.2.2")).ok().unwrap();
-        assert_eq!(places.take(ip("192.0.2.3")).err(), Some(Full::Everywhere));
+        let first = places.take(ip("192.0.2.1"), false).ok().unwrap();
+        let _second = places.take(ip("192.0.2.2"), false).ok().unwrap();
+        assert_eq!(
+            places.take(ip("192.0.2.3"), false).err(),
+            Some(Full::Everywhere)
+        );
         drop(first);
-        assert!(places.take(ip("192.0.2.3")).is_ok());
+        assert!(places.take(ip("192.0.2.3"), false).is_ok());
     }
 
     #[test]
     fn one_address_does_not_take_the_places_of_others() {
         let places = Places::new(10, 1);
-        let held = places.take(ip("192.0.2.1")).ok().unwrap();
-        assert_eq!(places.take(ip("192.0.2.1")).err(), Some(Full::ForAddress));
+        let held = places.take(ip("192.0.2.1"), false).ok().unwrap();
         assert_eq!(
-            places.take(ip("::ffff:192.0.2.1")).err(),
+            places.take(ip("192.0.2.1"), false).err(),
             Some(Full::ForAddress)
         );
-        assert!(places.take(ip("192.0.2.2")).is_ok());
+        assert_eq!(
+            places.take(ip("::ffff:192.0.2.1"), false).err(),
+            Some(Full::ForAddress)
+        );
+        assert!(places.take(ip("192.0.2.2"), false).is_ok());
         drop(held);
         assert!(places.taken.lock().unwrap().by_network.is_empty());
     }
 
     #[test]
-    fn addresses_of_one_ipv6_host_count_together() {
-        let places = Places::new(10, 1);
-        let _held = places.take(ip("2001:db8::1")).ok().unwrap();
+    fn a_relay_takes_as_many_places_as_there_are() {
+        let places = Places::new(3, 1);
+        let relay = || places.take(ip("192.0.2.1"), true);
+        let held = [relay().ok().unwrap(), relay().ok().unwrap()];
         assert_eq!(
-            places.take(ip("2001:db8::ffff:2")).err(),
+            places.take(ip("192.0.2.1"), false).err(),
             Some(Full::ForAddress)
         );
-        assert!(places.take(ip("2001:db8:0:1::1")).is_ok());
+        let _third = relay().ok().unwrap();
+        assert_eq!(relay().err(), Some(Full::Everywhere));
+        drop(held);
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_host_count_together() {
+        let places = Places::new(10, 1);
+        let _held = places.take(ip("2001:db8::1"), false).ok().unwrap();
+        assert_eq!(
+            places.take(ip("2001:db8::ffff:2"), false).err(),
+            Some(Full::ForAddress)
+        );
+        assert!(places.take(ip("2001:db8:0:1::1"), false).is_ok());
     }
 }

@@ -131,7 +131,10 @@ async fn accept<D: Door>(listener: TcpListener, hall: Hall<D>) {
 }
 
 fn admit<D: Door>(stream: TcpStream, peer: SocketAddr, hall: &Hall<D>, sessions: &mut JoinSet<()>) {
-    match hall.places.take(peer.ip()) {
+    match hall
+        .places
+        .take(peer.ip(), hall.service.door.is_relay(peer.ip()))
+    {
         Ok(place) => {
             let service = Arc::clone(&hall.service);
             sessions.spawn(attend(stream, peer, service, place, hall.tls));

@@ -19,6 +19,9 @@ pub(super) const LOGINS: &str = "faxgate_smtp_logins_total";
 /// Seconds from 354 to the end of the message.
 pub(super) const DATA_SECONDS: &str = "faxgate_smtp_data_seconds";
 
+/// Senders verified, by `result`: a trust tier.
+pub(super) const VERIFICATIONS: &str = "faxgate_sender_verification_total";
+
 /// Gives the metrics of the mail door their help texts.
 pub fn describe_metrics() {
     describe_gauge!(CONNECTIONS, "SMTP connections open now");
@@ -36,6 +39,10 @@ pub fn describe_metrics() {
         "TLS handshakes ended, by result: done, failed, late"
     );
     describe_counter!(LOGINS, "SMTP AUTH answered, by result: accepted, refused");
+    describe_counter!(
+        VERIFICATIONS,
+        "Messages whose sender was verified, by result: proven, unverified, forged, undecided"
+    );
     describe_histogram!(
         DATA_SECONDS,
         metrics::Unit::Seconds,

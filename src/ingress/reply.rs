@@ -173,9 +173,11 @@ pub(super) fn login_refusal(refusal: &Refusal) -> Reply {
         Refusal::Busy | Refusal::Storage => LOGIN_LATER,
         Refusal::NotAuthenticated
         | Refusal::AutomaticMail
+        | Refusal::Forged
         | Refusal::Malformed(_)
         | Refusal::NoSuchList
         | Refusal::Number(_)
+        | Refusal::Undecided
         | Refusal::UnknownOption(_) => LOGIN_FAILED,
     }
 }
@@ -234,6 +236,12 @@ pub(super) fn refusal(refusal: &Refusal, incident: &str) -> Reply {
     match refusal {
         Refusal::AutomaticMail => Reply::fixed(550, "5.7.1", "Automatic mail is not faxed"),
         Refusal::Busy => Reply::fixed(451, "4.3.2", "Busy, try again soon"),
+        // RFC 7372 section 3.3: multiple authentication checks failed.
+        Refusal::Forged => Reply::fixed(
+            550,
+            "5.7.26",
+            "Not accepted: the sender's domain does not confirm this message (SPF, DKIM, DMARC)",
+        ),
         Refusal::Malformed(malformed) => unreadable(*malformed),
         Refusal::NoSuchList => Reply::fixed(550, "5.1.1", "No such list"),
         Refusal::Number(error) => Reply::quoting(550, "5.1.3", &error.to_string()),
@@ -246,6 +254,9 @@ pub(super) fn refusal(refusal: &Refusal, incident: &str) -> Reply {
         Refusal::Storage => {
             let text = format!("Not stored, try again later (incident {incident})");
             Reply::quoting(451, "4.3.0", &text)
+        }
+        Refusal::Undecided => {
+            Reply::fixed(451, "4.4.3", "The sender's DNS gave no answer, try later")
         }
         Refusal::UnknownOption(option) => {
             let option: String = option.chars().take(MOST_OPTION).collect();
@@ -295,6 +306,8 @@ mod tests {
         for (fact, start) in [
             (Refusal::AutomaticMail, "550 5.7.1 "),
             (Refusal::Busy, "451 4.3.2 "),
+            (Refusal::Forged, "550 5.7.26 "),
+            (Refusal::Undecided, "451 4.4.3 "),
             (
                 Refusal::Malformed(Malformed::Empty),
                 "550 5.6.0 Nothing to send",

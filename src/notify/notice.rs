@@ -12,6 +12,8 @@ use super::letter::Part;
 use super::template::fill;
 use super::template::plain;
 use crate::config::Language;
+use crate::lock::Reach;
+use crate::smtp::TrustTier;
 
 /// Tells an account's owner that it is locked, why, until when, and what to do. It has no password in
 /// it and no link: a mail that asks people to follow one is what thieves send.
@@ -28,7 +30,19 @@ pub fn lock_notice(facts: &LockFacts, header: &Header) -> Mail {
     };
     let until = facts.locked_until.local(&facts.zone);
     let zone = facts.zone.to_string();
+    let bullet = match facts.language {
+        Language::Ja => "・",
+        Language::En => "-",
+    };
+    let (whole, unproven) = match facts.reach {
+        Reach::Everything => (bullet, ""),
+        Reach::Unproven => ("", bullet),
+    };
+    let tier = facts.tier.map(|tier| believed(tier, facts.language));
     let values = [
+        ("whole", whole),
+        ("unproven", unproven),
+        ("tier", tier.unwrap_or_default()),
         ("account", facts.account.as_str()),
         ("login_id", &facts.login_id),
         ("door", door(&facts.door, facts.language)),
@@ -44,6 +58,20 @@ pub fn lock_notice(facts: &LockFacts, header: &Header) -> Mail {
         body: Part::text("text/plain", &text, Charset::Utf8),
     };
     letter.write(header)
+}
+
+/// How far a sender was believed, in words.
+fn believed(tier: TrustTier, language: Language) -> &'static str {
+    match (tier, language) {
+        (TrustTier::Proven, Language::Ja) => "確認済み(送信元のドメインまたは登録済みの機器)",
+        (TrustTier::Proven, Language::En) => "proven (by its domain, or a machine that is known)",
+        (TrustTier::Unverified | TrustTier::Forged | TrustTier::Undecided, Language::Ja) => {
+            "未確認(送信元は詐称の可能性があります)"
+        }
+        (TrustTier::Unverified | TrustTier::Forged | TrustTier::Undecided, Language::En) => {
+            "not verified (anybody could have written the address)"
+        }
+    }
 }
 
 /// A door in words; a word that is not known stays as it is.
@@ -134,6 +162,8 @@ mod tests {
             login_id: "tanaka-login".into(),
             door: door.into(),
             from_peer: Some("192.0.2.7".into()),
+            tier: Some(TrustTier::Unverified),
+            reach: Reach::Everything,
             locked_until: NOON,
             zone: Zone::named("Asia/Tokyo").unwrap(),
             language,
@@ -165,6 +195,51 @@ mod tests {
             }
             assert!(!text.contains(['{', '}']), "every placeholder is filled");
             assert_eq!(auto_submitted(&mail.message), "auto-generated");
+        }
+    }
+
+    #[test]
+    fn a_lock_notice_says_which_senders_it_came_from_and_what_it_stops() {
+        for (language, reach, tier, says, does_not) in [
+            (
+                Language::En,
+                Reach::Everything,
+                TrustTier::Proven,
+                "- forwarding of received",
+                "not proved",
+            ),
+            (
+                Language::En,
+                Reach::Unproven,
+                TrustTier::Unverified,
+                "- sending with a password from senders that are not proved",
+                "logging in",
+            ),
+            (
+                Language::Ja,
+                Reach::Everything,
+                TrustTier::Proven,
+                "・受信したFAXのメール転送(",
+                "SPF",
+            ),
+            (
+                Language::Ja,
+                Reach::Unproven,
+                TrustTier::Unverified,
+                "・送信元を確認できないメール",
+                "ログイン\n",
+            ),
+        ] {
+            let facts = LockFacts {
+                tier: Some(tier),
+                reach,
+                ..lock(language, "mail")
+            };
+            let mail = lock_notice(&facts, &header());
+            let parsed = MessageParser::default().parse(&mail.message).unwrap();
+            let text = parsed.body_text(0).unwrap().replace('\r', "");
+            assert!(text.contains(says) && !text.contains(does_not), "{text}");
+            assert!(text.contains(believed(tier, language)), "{text}");
         }
     }
 

@@ -12,6 +12,7 @@ use crate::config::ForwardFormat;
 use crate::config::ResultFormat;
 use crate::fax::FaxFile;
 use crate::fax::StationId;
+use crate::lock::Reach;
 use crate::notify;
 use crate::notify::Attachment;
 use crate::notify::Courier;
@@ -26,6 +27,7 @@ use crate::record::Log;
 use crate::record::Subject;
 use crate::render;
 use crate::smtp::Address;
+use crate::smtp::TrustTier;
 use crate::status::Status;
 use crate::storage::StorageError;
 use crate::storage::Store;
@@ -75,6 +77,8 @@ impl From<StorageError> for Unwritten {
 struct LockPayload {
     door: String,
     peer: String,
+    tier: String,
+    reach: String,
     until: i64,
 }
 
@@ -201,6 +205,8 @@ impl Outgoing {
             login_id: account.map_or_else(|| row.account.clone(), |a| a.login_id.clone()),
             door: payload.door,
             from_peer: Some(payload.peer),
+            tier: TrustTier::of_word(&payload.tier),
+            reach: Reach::of_word(&payload.reach).unwrap_or_default(),
             locked_until: Timestamp::from_ms(payload.until),
             zone: self.config.gateway.time_zone.clone(),
             language: self.config.gateway.language,

@@ -94,6 +94,8 @@ fn again(old: BatchRow, id: i64, now: Timestamp) -> NewBatch {
         identity: *blake3::hash(&id.to_le_bytes()).as_bytes(),
         door: "command",
         proof: "operator",
+        tier: old.tier,
+        verification: old.verification,
         reference: old.reference,
         message_id: old.message_id,
         reply_to: old.reply_to,

@@ -1,26 +1,52 @@
 //! The mail door's view of the gateway: recipients are judged, messages go the way of `intake`.
 
+use std::net::IpAddr;
+
 use crate::authenticate::login::Stopped;
 use crate::ingress::Door;
 use crate::ingress::LoginVerdict;
 use crate::ingress::RecipientRefusal;
 use crate::ingress::SenderRefusal;
 use crate::ingress::Verdict;
+use crate::ingress::Verifier;
 use crate::intake::Intake;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Login;
 use crate::smtp::ReceivedMessage;
 use crate::smtp::ScramChallenge;
+use crate::smtp::Verification;
 use crate::submission;
 use crate::submission::RecipientError;
 
 /// What stands behind the mail door.
-pub(super) struct MailDoor(pub(super) Intake);
+pub(super) struct MailDoor {
+    /// The way in.
+    pub(super) intake: Intake,
+    /// Verifies senders; `None`: nobody does.
+    pub(super) verifier: Option<Verifier>,
+}
+
+impl MailDoor {
+    /// A relay: its word counts as it is written in the configuration.
+    fn is_known(&self, peer: IpAddr) -> bool {
+        let relays = &self.intake.config.relays;
+        relays.iter().any(|relay| relay.covers(peer))
+    }
+
+    async fn verified(&self, message: &mut ReceivedMessage) -> Option<Verification> {
+        let verifier = self.verifier.as_ref()?;
+        if message.authenticated.is_some() || self.is_known(message.peer) {
+            return None;
+        }
+        let author = submission::author(&message.raw, &self.intake.config.smtp);
+        Some(verifier.verify(message, author.as_ref()).await)
+    }
+}
 
 impl Door for MailDoor {
     fn recipient(&self, address: &Address) -> Result<(), RecipientRefusal> {
-        let judged = submission::recipient(address, &self.0.config.gateway);
+        let judged = submission::recipient(address, &self.intake.config.gateway);
         judged.map(|_| ()).map_err(|error| match error {
             RecipientError::ForeignDomain => RecipientRefusal::ForeignDomain,
             RecipientError::ListName => RecipientRefusal::ListName,
@@ -28,16 +54,26 @@ impl Door for MailDoor {
         })
     }
 
+    fn is_relay(&self, peer: IpAddr) -> bool {
+        self.is_known(peer)
+    }
+
     fn challenge(&self, login_id: &str) -> Option<ScramChallenge> {
-        let directory = self.0.accounts.load();
-        self.0.authenticator.challenge(login_id, &directory)
+        let directory = self.intake.accounts.load();
+        self.intake.authenticator.challenge(login_id, &directory)
     }
 
     async fn login(&self, login: Login) -> LoginVerdict {
-        let floor = login.received_at.plus(self.0.config.smtp.refusal_floor);
-        let directory = self.0.accounts.load_full();
-        let now = self.0.clock.now();
-        let judged = self.0.authenticator.login(&login, &directory, now).await;
+        let floor = login
+            .received_at
+            .plus(self.intake.config.smtp.refusal_floor);
+        let directory = self.intake.accounts.load_full();
+        let now = self.intake.clock.now();
+        let judged = self
+            .intake
+            .authenticator
+            .login(&login, &directory, now)
+            .await;
         match judged {
             Ok(logged_in) => LoginVerdict::Accepted {
                 account: logged_in.account.id.clone(),
@@ -45,7 +81,7 @@ impl Door for MailDoor {
             },
             Err(refusal) => {
                 // A strike that locks has written a notice.
-                self.0.mail.notify_one();
+                self.intake.mail.notify_one();
                 LoginVerdict::Refused {
                     not_before: (refusal == Refusal::NotAuthenticated).then_some(floor),
                     refusal,
@@ -55,8 +91,8 @@ impl Door for MailDoor {
     }
 
     fn sender(&self, account: &str, reverse_path: Option<&Address>) -> Result<(), SenderRefusal> {
-        let directory = self.0.accounts.load();
-        let (authenticator, now) = (&self.0.authenticator, self.0.clock.now());
+        let directory = self.intake.accounts.load();
+        let (authenticator, now) = (&self.intake.authenticator, self.intake.clock.now());
         let judged = authenticator.may_send_as(account, reverse_path, &directory, now);
         judged.map_err(|stopped| match stopped {
             Stopped::Locked => SenderRefusal::Locked,
@@ -65,8 +101,9 @@ impl Door for MailDoor {
         })
     }
 
-    async fn message(&self, message: ReceivedMessage) -> Verdict {
-        match self.0.accept(message).await {
+    async fn message(&self, mut message: ReceivedMessage) -> Verdict {
+        let verification = self.verified(&mut message).await;
+        match self.intake.accept(message, verification).await {
             Ok(batch) => Verdict::Accepted {
                 batch: batch.to_string(),
             },

@@ -14,6 +14,7 @@ use crate::monitor::Health;
 use crate::notify::outgoing::Outgoing;
 use crate::storage::StorageError;
 use crate::storage::Store;
+use crate::storage::events;
 use crate::storage::jobs;
 use crate::storage::outbox;
 use crate::storage::received;
@@ -24,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(300);
 const SWEEP: Duration = Duration::from_secs(1);
 const MEASURE_EVERY: u32 = 5;
 const RETAIN: Duration = Duration::from_secs(600);
+/// Refused mails that are remembered: enough to answer a customer, too few to fill a disk.
+const MOST_REFUSED: usize = 100_000;
 
 /// Waits for `woken` or `at_most`; `false` when the gateway stops.
 async fn pause(woken: &Notify, at_most: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
@@ -209,7 +212,8 @@ async fn retain_once(
         let (gone, others) = jobs::purge_history(tx, history)?;
         batches.extend(gone);
         faxes.extend(received::purge(tx, history)?);
-        Ok((batches, faxes, others))
+        let refused = events::trim_refused(tx, MOST_REFUSED)?;
+        Ok((batches, faxes, others + refused))
     });
     let (batches, faxes, others) = removed.await?;
     let more = !batches.is_empty() || !faxes.is_empty() || others > 0;

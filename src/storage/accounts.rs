@@ -1,50 +1,69 @@
 //! What storage knows of accounts: their strikes, and which mails were counted. The rest is TOML.
 
+use crate::lock::Locks;
+use crate::lock::Reach;
 use crate::lock::Strikes;
 use crate::storage::Row;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
 use crate::time::Timestamp;
 
-/// The strikes of an account.
+/// The strikes of an account that lock everything.
 ///
 /// # Errors
 /// [`StorageError`].
 pub fn strikes(tx: &mut dyn Transaction, account: &str) -> Result<Strikes, StorageError> {
-    let row = tx.first(
-        "SELECT count, first_at, locked_until FROM strikes WHERE account = ?1",
-        &[account.into()],
-    )?;
-    Ok(row.as_ref().map(strikes_of).unwrap_or_default())
+    Ok(locks(tx, account)?.everything)
 }
 
-/// The strikes of all accounts that have any.
+/// Both counters of an account.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn locks(tx: &mut dyn Transaction, account: &str) -> Result<Locks, StorageError> {
+    let rows = tx.query(
+        "SELECT count, first_at, locked_until, reach FROM strikes WHERE account = ?1",
+        &[account.into()],
+    )?;
+    let of = |reach: Reach| {
+        let row = rows.iter().find(|row| row.integer(3) == reach.number());
+        row.map(strikes_of).unwrap_or_default()
+    };
+    Ok(Locks {
+        everything: of(Reach::Everything),
+        unproven: of(Reach::Unproven),
+    })
+}
+
+/// The strikes that lock everything, of all accounts that have any.
 ///
 /// # Errors
 /// [`StorageError`].
 pub fn all_strikes(tx: &mut dyn Transaction) -> Result<Vec<(String, Strikes)>, StorageError> {
     let rows = tx.query(
-        "SELECT count, first_at, locked_until, account FROM strikes",
+        "SELECT count, first_at, locked_until, account FROM strikes WHERE reach = 0",
         &[],
     )?;
     let named = |row: &Row| (row.text(3).to_owned(), strikes_of(row));
     Ok(rows.iter().map(named).collect())
 }
 
-/// Keeps the strikes of an account.
+/// Keeps one counter of an account.
 ///
 /// # Errors
 /// [`StorageError`].
 pub fn set_strikes(
     tx: &mut dyn Transaction,
     account: &str,
+    reach: Reach,
     strikes: &Strikes,
 ) -> Result<(), StorageError> {
     tx.execute(
-        "INSERT INTO strikes(account, count, first_at, locked_until) VALUES(?1, ?2, ?3, ?4)
-         ON CONFLICT(account) DO UPDATE SET count = ?2, first_at = ?3, locked_until = ?4",
+        "INSERT INTO strikes(account, reach, count, first_at, locked_until) VALUES(?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT(account, reach) DO UPDATE SET count = ?3, first_at = ?4, locked_until = ?5",
         &[
             account.into(),
+            reach.number().into(),
             strikes.count.into(),
             strikes.first_at.into(),
             strikes.locked_until.into(),
@@ -53,12 +72,19 @@ pub fn set_strikes(
     Ok(())
 }
 
-/// Forgets the strikes of an account, and with them its lock.
+/// Forgets one counter of an account, and with it its lock.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn clear_strikes(tx: &mut dyn Transaction, account: &str) -> Result<(), StorageError> {
-    tx.execute("DELETE FROM strikes WHERE account = ?1", &[account.into()])?;
+pub fn clear_strikes(
+    tx: &mut dyn Transaction,
+    account: &str,
+    reach: Reach,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "DELETE FROM strikes WHERE account = ?1 AND reach = ?2",
+        &[account.into(), reach.number().into()],
+    )?;
     Ok(())
 }
 

@@ -22,6 +22,8 @@ pub struct EventRow {
     pub job: Option<i64>,
     /// The received fax it concerns.
     pub received: Option<i64>,
+    /// The whole reverse-path of a refused mail; nothing else keeps it.
+    pub sender: Option<String>,
     /// The rest, as JSON. Never a secret, never content.
     pub detail: String,
 }
@@ -29,7 +31,7 @@ pub struct EventRow {
 /// Whose events are asked for.
 #[derive(Clone, Copy, Debug)]
 pub enum About {
-    /// An account's own: locks, unlocks.
+    /// An account's own: locks, unlocks. Refused mails have their own listing.
     Account,
     /// A job's, its batch's included.
     Job {
@@ -48,8 +50,8 @@ pub enum About {
 /// [`StorageError`].
 pub fn add(tx: &mut dyn Transaction, event: &EventRow) -> Result<(), StorageError> {
     tx.execute(
-        "INSERT INTO event(id, at, kind, account, batch, job, received, detail)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO event(id, at, kind, account, batch, job, received, sender, detail)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         &[
             event.id.into(),
             event.at.into(),
@@ -58,6 +60,7 @@ pub fn add(tx: &mut dyn Transaction, event: &EventRow) -> Result<(), StorageErro
             event.batch.into(),
             event.job.into(),
             event.received.into(),
+            event.sender.clone().into(),
             (&event.detail).into(),
         ],
     )?;
@@ -73,12 +76,12 @@ pub fn list(
     account: &str,
     about: About,
 ) -> Result<Vec<EventRow>, StorageError> {
-    let select = "SELECT id, at, kind, account, batch, job, received, detail FROM event WHERE";
+    let select = format!("SELECT {COLUMNS} FROM event WHERE");
     let rows = match about {
         About::Account => tx.query(
             &format!(
                 "{select} account = ?1 AND batch IS NULL AND job IS NULL AND received IS NULL
-                 ORDER BY id DESC LIMIT 1000"
+                 AND kind <> 'refused' ORDER BY id DESC LIMIT 1000"
             ),
             &[account.into()],
         )?,
@@ -94,6 +97,45 @@ pub fn list(
     Ok(rows.iter().map(event_row).collect())
 }
 
+/// The newest refused mails first: of an account, of a reverse-path (in any case), or all.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn refused(
+    tx: &mut dyn Transaction,
+    account: Option<&str>,
+    sender: Option<&str>,
+    limit: usize,
+) -> Result<Vec<EventRow>, StorageError> {
+    let rows = tx.query(
+        &format!(
+            "SELECT {COLUMNS} FROM event WHERE kind = 'refused' AND (?1 IS NULL OR account = ?1)
+             AND (?2 IS NULL OR sender = ?2) ORDER BY id DESC LIMIT ?3"
+        ),
+        &[
+            account.into(),
+            sender.map(str::to_lowercase).into(),
+            limit.into(),
+        ],
+    )?;
+    Ok(rows.iter().map(event_row).collect())
+}
+
+/// Removes up to 2,000 refused mails beyond the newest `keep`: strangers must not fill the disk.
+/// Returns how many went.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn trim_refused(tx: &mut dyn Transaction, keep: usize) -> Result<usize, StorageError> {
+    tx.execute(
+        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE kind = 'refused'
+             ORDER BY id DESC LIMIT 2000 OFFSET ?1)",
+        &[keep.into()],
+    )
+}
+
+const COLUMNS: &str = "id, at, kind, account, batch, job, received, sender, detail";
+
 fn event_row(row: &Row) -> EventRow {
     EventRow {
         id: row.integer(0),
@@ -103,6 +145,7 @@ fn event_row(row: &Row) -> EventRow {
         batch: row.optional_integer(4),
         job: row.optional_integer(5),
         received: row.optional_integer(6),
-        detail: row.text(7).to_owned(),
+        sender: row.optional_text(7),
+        detail: row.text(8).to_owned(),
     }
 }

@@ -58,6 +58,10 @@ pub struct NewBatch {
     pub door: &'static str,
     /// How the sender was proved.
     pub proof: &'static str,
+    /// How far the sender was believed, in a word.
+    pub tier: String,
+    /// The results of verification (RFC 8601); empty if there were none.
+    pub verification: String,
     /// The subject without options.
     pub reference: String,
     /// Message-ID of the submission; empty if it had none.
@@ -106,6 +110,10 @@ pub struct BatchRow {
     pub door: String,
     /// How the sender was proved.
     pub proof: String,
+    /// How far the sender was believed, in a word.
+    pub tier: String,
+    /// The results of verification (RFC 8601); empty if there were none.
+    pub verification: String,
     /// The subject without options.
     pub reference: String,
     /// Message-ID of the submission.
@@ -174,8 +182,8 @@ pub fn insert_batch(
 ) -> Result<(), StorageError> {
     tx.execute(
         "INSERT INTO batch(id, account, identity, door, proof, reference, message_id, reply_to, page_options,
-             documents, stopped, published, jobs, settled, created_at)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13)",
+             documents, stopped, published, jobs, settled, created_at, tier, verification)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13, ?14, ?15)",
         &[
             batch.id.into(),
             (&batch.account).into(),
@@ -190,6 +198,8 @@ pub fn insert_batch(
             batch.stopped.into(),
             published.into(),
             batch.created_at.into(),
+            (&batch.tier).into(),
+            (&batch.verification).into(),
         ],
     )?;
     Ok(())
@@ -326,7 +336,7 @@ pub fn prepare_lane(
 pub fn batch(tx: &mut dyn Transaction, id: i64) -> Result<Option<BatchRow>, StorageError> {
     let row = tx.first(
         "SELECT id, account, door, proof, reference, message_id, reply_to, page_options, documents, expired,
-             pages, render_error, jobs, settled, created_at
+             pages, render_error, jobs, settled, created_at, tier, verification
          FROM batch WHERE id = ?1",
         &[id.into()],
     )?;
@@ -411,6 +421,8 @@ fn batch_row(row: &Row) -> BatchRow {
         jobs: row.integer(12),
         settled: row.integer(13),
         created_at: Timestamp::from_ms(row.integer(14)),
+        tier: row.text(15).to_owned(),
+        verification: row.text(16).to_owned(),
     }
 }
 

@@ -122,9 +122,10 @@ pub fn claim(
     limit: usize,
 ) -> Result<Vec<MailRow>, StorageError> {
     tx.execute(
-        "UPDATE outbox SET next_at = (SELECT locked_until FROM strikes WHERE account = outbox.account)
+        "UPDATE outbox SET next_at = (SELECT locked_until FROM strikes
+             WHERE account = outbox.account AND reach = 0)
          WHERE state = 0 AND gated = 1 AND next_at <= ?1 AND EXISTS (SELECT 1 FROM strikes
-             WHERE strikes.account = outbox.account AND locked_until > ?1)",
+             WHERE strikes.account = outbox.account AND reach = 0 AND locked_until > ?1)",
         &[now.into()],
     )?;
     let rows = tx.query(
@@ -237,7 +238,7 @@ pub fn about(
 pub fn waiting(tx: &mut dyn Transaction, now: Timestamp) -> Result<(i64, i64), StorageError> {
     let row = tx.first(
         "SELECT COUNT(*), COALESCE(SUM(CASE WHEN gated = 1 AND EXISTS (SELECT 1 FROM strikes
-             WHERE strikes.account = outbox.account AND locked_until > ?1) THEN 1 ELSE 0 END), 0)
+             WHERE strikes.account = outbox.account AND reach = 0 AND locked_until > ?1) THEN 1 ELSE 0 END), 0)
          FROM outbox WHERE state = 0",
         &[now.into()],
     )?;

@@ -92,6 +92,7 @@ pub(crate) struct Setup {
     accounts: String,
     sections: BTreeMap<String, BTreeMap<String, String>>,
     files: Vec<(String, Vec<u8>)>,
+    further: String,
     log: Option<String>,
 }
 
@@ -102,6 +103,7 @@ impl Setup {
             accounts: text_of(accounts),
             sections: BTreeMap::new(),
             files: Vec::new(),
+            further: String::new(),
             log: None,
         }
         .set("gateway", "name", "\"gw.example\"")
@@ -138,6 +140,12 @@ impl Setup {
         list.trim_matches(['[', ']', '"']).parse().ok()
     }
 
+    /// Adds text behind all sections, such as tables that are lists.
+    pub(crate) fn further(mut self, text: &str) -> Self {
+        self.further.push_str(text);
+        self
+    }
+
     /// What `RUST_LOG` is; unset otherwise.
     pub(crate) fn log(mut self, filter: &str) -> Self {
         self.log = Some(filter.to_owned());
@@ -152,7 +160,7 @@ impl Setup {
                 text.push_str(&format!("{key} = {value}\n"));
             }
         }
-        text
+        text + &self.further
     }
 }
 

@@ -39,3 +39,4 @@ mod render;
 mod result_mails;
 mod sending;
 mod tls;
+mod verification;

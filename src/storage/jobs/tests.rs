@@ -25,6 +25,8 @@ fn new_batch(id: i64, account: &str) -> NewBatch {
         identity,
         door: "mail",
         proof: "sender-address",
+        tier: "unverified".into(),
+        verification: String::new(),
         reference: String::new(),
         message_id: String::new(),
         reply_to: "a@customer.example".into(),

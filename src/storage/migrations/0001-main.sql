@@ -6,6 +6,8 @@ CREATE TABLE batch(
     identity BLOB NOT NULL,             -- keyless hash over account, Message-ID, scrubbed content (P4)
     door TEXT NOT NULL,
     proof TEXT NOT NULL,
+    tier TEXT NOT NULL,                 -- how far the sender was believed
+    verification TEXT NOT NULL,         -- Authentication-Results (RFC 8601); empty: not verified
     reference TEXT NOT NULL,
     message_id TEXT NOT NULL,
     reply_to TEXT NOT NULL,
@@ -129,10 +131,12 @@ CREATE INDEX received_age ON received(received_at);
 CREATE INDEX received_kept ON received(received_at) WHERE expired = 0;
 
 CREATE TABLE strikes(
-    account TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    reach BIGINT NOT NULL,              -- lock::Reach: 0 locks everything, 1 unproven senders and lists
     count BIGINT NOT NULL,
     first_at BIGINT NOT NULL,
-    locked_until BIGINT
+    locked_until BIGINT,
+    PRIMARY KEY(account, reach)
 );
 -- A mail that was counted is not counted again: HMAC under the installation key (P4).
 CREATE TABLE strike_identity(identity BLOB PRIMARY KEY, account TEXT NOT NULL, at BIGINT NOT NULL);
@@ -149,6 +153,7 @@ CREATE TABLE event(
     batch BIGINT,
     job BIGINT,
     received BIGINT,
+    sender TEXT,                        -- the whole reverse-path of a refused mail
     detail TEXT NOT NULL
 );
 CREATE INDEX event_batch ON event(batch, id);
@@ -156,3 +161,4 @@ CREATE INDEX event_job ON event(job, id);
 CREATE INDEX event_received ON event(received, id);
 CREATE INDEX event_account ON event(account, id);
 CREATE INDEX event_age ON event(at);
+CREATE INDEX event_refused ON event(id) WHERE kind = 'refused';
