@@ -37,7 +37,7 @@ pub(super) fn verdict(
             true => stands(standing, "found, right"),
             false => (wrong(selected.tier).to_owned(), "found, wrong"),
         },
-        Judgement::Refused(_, reason) => (format!("refused: {reason}; not counted"), found),
+        Judgement::Refused(_, reason) => (format!("refused: {reason}"), found),
         Judgement::Stands(standing) => stands(standing, found),
     }
 }
@@ -80,7 +80,7 @@ pub(super) fn why(refusal: &Refusal) -> String {
             "no person wrote it: null reverse-path or Auto-Submitted".to_owned()
         }
         Refusal::Busy => "too many password checks are waiting".to_owned(),
-        Refusal::Forged => "its sender is forged".to_owned(),
+        Refusal::Forged => "550 5.7.26: its sender is forged".to_owned(),
         Refusal::Malformed(Malformed::Charset) => {
             "a charset that hides text, such as UTF-7".to_owned()
         }
@@ -97,7 +97,7 @@ pub(super) fn why(refusal: &Refusal) -> String {
         Refusal::NotAuthenticated => "the sender is not proved".to_owned(),
         Refusal::Number(error) => error.to_string(),
         Refusal::Storage => "the storage is not available".to_owned(),
-        Refusal::Undecided => "DNS gave no answer about its sender".to_owned(),
+        Refusal::Undecided => "451 4.4.3: DNS gave no answer about its sender".to_owned(),
         Refusal::UnknownOption(option) => format!("the subject option {option} is not understood"),
     }
 }
