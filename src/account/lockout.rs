@@ -173,9 +173,11 @@ pub fn count(
     Ok(Counted::Locks)
 }
 
-/// A right password: earlier wrong ones of this counter are forgotten. Not those of the other: strangers
-/// must not guess on because the owner goes on working. Nor is a lock forgotten that began meanwhile.
-/// Whether the account is open to a sender of this tier.
+/// A right password: earlier wrong ones of this counter are forgotten. Whether the account is open to a
+/// sender of this tier.
+///
+/// Those of the other counter stay: strangers must not guess on because the owner goes on working. Nor is
+/// a lock forgotten that began meanwhile.
 ///
 /// # Errors
 /// [`StorageError`].
