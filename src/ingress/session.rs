@@ -23,6 +23,8 @@ use crate::ingress::reply::Extensions;
 use crate::ingress::reply::Reply;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+use crate::smtp::ForwardPath;
+use crate::smtp::Returned;
 
 use chunk::Chunk;
 use login::Exchange;
@@ -102,7 +104,9 @@ pub(super) struct Arrived {
 /// A mail transaction (RFC 5321 section 3.3).
 struct Transaction {
     reverse_path: Option<Address>,
-    recipients: Vec<Address>,
+    recipients: Vec<ForwardPath>,
+    returned: Option<Returned>,
+    envelope_id: Option<String>,
     /// Whether any RCPT was given, accepted or not.
     tried: bool,
     size: Option<u64>,
@@ -198,6 +202,8 @@ impl<'s, D: Door> Session<'s, D> {
                 envelope: Envelope {
                     reverse_path: transaction.reverse_path,
                     recipients: transaction.recipients,
+                    returned: transaction.returned,
+                    envelope_id: transaction.envelope_id,
                 },
                 raw,
                 account: self.account.clone(),
@@ -269,7 +275,7 @@ impl<'s, D: Door> Session<'s, D> {
                 self.say(&reply::goodbye(&self.service.name));
                 return Some(Event::Close(Close::Quit));
             }
-            Command::Rcpt(address) => return self.rcpt(address),
+            Command::Rcpt(to) => return self.rcpt(to),
             Command::Rset => {
                 self.transaction = None;
                 self.say(&reply::OK);
@@ -321,6 +327,8 @@ impl<'s, D: Door> Session<'s, D> {
         self.transaction = Some(Box::new(Transaction {
             reverse_path: mail.reverse_path,
             recipients: Vec::new(),
+            returned: mail.returned,
+            envelope_id: mail.envelope_id,
             tried: false,
             size: mail.size,
             binary: mail.binary,
@@ -331,7 +339,7 @@ impl<'s, D: Door> Session<'s, D> {
         None
     }
 
-    fn rcpt(&mut self, address: Address) -> Option<Event> {
+    fn rcpt(&mut self, to: ForwardPath) -> Option<Event> {
         let Some(transaction) = self.transaction.as_mut() else {
             return self.mistake(&reply::MAIL_FIRST);
         };
@@ -344,13 +352,13 @@ impl<'s, D: Door> Session<'s, D> {
             self.say(&reply::TOO_MANY_RECIPIENTS);
             return None;
         }
-        match self.service.door.recipient(&address) {
+        match self.service.door.recipient(&to.address) {
             Ok(()) => {
-                transaction.recipients.push(address);
+                transaction.recipients.push(to);
                 self.say(&reply::RECIPIENT_OK);
             }
             Err(refusal) => {
-                let recipient = address.shortened();
+                let recipient = to.address.shortened();
                 tracing::info!(peer = %self.peer, recipient, reason = ?refusal, "recipient refused");
                 self.say(&reply::recipient(&refusal));
             }

@@ -18,6 +18,7 @@ mod canary;
 mod certificates;
 mod chunks;
 mod config_mistakes;
+mod delivery_reports;
 mod demo;
 mod dialog;
 mod documentation;
