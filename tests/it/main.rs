@@ -24,6 +24,7 @@ mod documentation;
 mod documents;
 mod durability;
 mod foreign_clients;
+mod forged_mails;
 mod gateway;
 mod hostile;
 mod kill_nine;
