@@ -68,7 +68,7 @@ fn ten_thousand_forged_mails_make_no_mail_no_strike_and_no_job() {
     let gateway = Gateway::start(quick(&accounts, &dns));
     gateway.lock("tanaka");
     let of = |n: usize| {
-        let to = if n % 2 == 0 { NUMBER } else { SHOPS };
+        let to = if n.is_multiple_of(2) { NUMBER } else { SHOPS };
         match n % 4 {
             0 | 1 => Mail::wrong(to),
             // Nobody has these: of a domain that publishes nothing, and of one that does.
@@ -96,7 +96,7 @@ fn a_thousand_mails_that_may_be_forged_make_one_lock_notice_and_one_mail_for_the
     let dns = Zone::default().serve();
     let gateway = Gateway::start(quick(&[Account::tanaka()], &dns));
     let of = |n: usize| {
-        let to = if n % 2 == 0 { NUMBER } else { SHOPS };
+        let to = if n.is_multiple_of(2) { NUMBER } else { SHOPS };
         mail("tanaka@customer.example", to, &format!("kaki8wrong{n}"))
     };
     for (n, reply) in flood(gateway.smtp, 1_000, of) {
