@@ -7,9 +7,11 @@ use arc_swap::ArcSwap;
 use crate::account::directory::Directory;
 use crate::admit;
 use crate::admit::Fate;
+use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Evidence;
 use crate::authenticate::Sender;
+use crate::authenticate::Standing;
 use crate::config::Config;
 use crate::queue;
 use crate::queue::Order;
@@ -37,6 +39,8 @@ pub struct Intake {
     pub work: Arc<tokio::sync::Notify>,
     /// Woken when there may be new mails: some refusals are told by mail.
     pub mail: Arc<tokio::sync::Notify>,
+    /// How much each account has sent lately.
+    pub rate: Rate<String>,
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -81,6 +85,7 @@ impl Intake {
             now,
         };
         let sender = self.authenticator.sender(&evidence, &directory).await?;
+        self.in_time(&sender, now)?;
         let admitted = admit::admit(&sender, &recipients, &self.config.destinations)?;
         let order = self.order(submission, &sender, &directory, now)?;
         let rules = QueueRules {
@@ -107,6 +112,18 @@ impl Intake {
                 | StorageError::Stopped => Refusal::Storage,
             }
         })
+    }
+
+    /// Whether the account may send one more message now. Only what was proved counts: nobody uses up
+    /// what belongs to a customer.
+    fn in_time(&self, sender: &Sender, now: Timestamp) -> Result<(), Refusal> {
+        let account = sender.account();
+        let most = account.max_messages_per_minute.unwrap_or_default();
+        let in_time = match sender.standing() {
+            Standing::Proved(_) => self.rate.take(account.id.clone(), most, now),
+            Standing::LockedByAddress | Standing::LockedUnproved => true,
+        };
+        in_time.then_some(()).ok_or(Refusal::TooMany)
     }
 
     /// Parsing is pure work on what may be 20 MB: large messages leave the event loop.

@@ -21,6 +21,8 @@ pub enum Refusal {
     NotAuthenticated,
     /// Storage did not keep what it must; nothing was accepted and nothing counted.
     Storage,
+    /// The account has sent as many messages as it may in a minute.
+    TooMany,
     /// The subject has an option nobody knows.
     UnknownOption(String),
 }

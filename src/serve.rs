@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use crate::account::credential::Credentials;
 use crate::account::directory::Directory;
 use crate::account::lockout::InstallationKey;
+use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
 use crate::config::Config;
 use crate::config::KeyPair;
@@ -189,13 +190,14 @@ impl Building {
             authenticator,
             work: Arc::clone(&parts.jobs),
             mail: Arc::clone(&parts.mail),
+            rate: Rate::default(),
             clock: Arc::clone(&parts.clock),
         };
         let service = ingress::Service {
             name: config.gateway.name.clone(),
             limits: config.smtp.clone(),
             tls,
-            door: door::MailDoor(intake),
+            door: door::MailDoor(intake, Rate::default()),
             clock: Arc::clone(&parts.clock),
             shutdown: self.stopping.clone(),
         };

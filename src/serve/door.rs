@@ -1,5 +1,9 @@
 //! The mail door's view of the gateway: recipients are judged, messages go the way of `intake`.
 
+use std::net::IpAddr;
+
+use crate::account::certificate;
+use crate::admit::rate::Rate;
 use crate::authenticate::login::Stopped;
 use crate::ingress::Door;
 use crate::ingress::LoginVerdict;
@@ -9,14 +13,15 @@ use crate::ingress::Verdict;
 use crate::intake::Intake;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
+use crate::smtp::Identity;
 use crate::smtp::Login;
 use crate::smtp::ReceivedMessage;
 use crate::smtp::ScramChallenge;
 use crate::submission;
 use crate::submission::RecipientError;
 
-/// What stands behind the mail door.
-pub(super) struct MailDoor(pub(super) Intake);
+/// What stands behind the mail door, and how often each address has knocked.
+pub(super) struct MailDoor(pub(super) Intake, pub(super) Rate<IpAddr>);
 
 impl Door for MailDoor {
     fn recipient(&self, address: &Address) -> Result<(), RecipientRefusal> {
@@ -40,7 +45,7 @@ impl Door for MailDoor {
         let judged = self.0.authenticator.login(&login, &directory, now).await;
         match judged {
             Ok(logged_in) => LoginVerdict::Accepted {
-                account: logged_in.account.id.clone(),
+                identity: self.0.authenticator.identity_of(&logged_in.account),
                 signature: logged_in.signature,
             },
             Err(refusal) => {
@@ -54,11 +59,27 @@ impl Door for MailDoor {
         }
     }
 
-    fn sender(&self, account: &str, reverse_path: Option<&Address>) -> Result<(), SenderRefusal> {
+    fn holder(&self, certificate: &[u8]) -> Option<Identity> {
+        let directory = self.0.accounts.load();
+        let account = directory.by_certificate(&certificate::fingerprint(certificate))?;
+        Some(self.0.authenticator.identity_of(account))
+    }
+
+    fn may_begin(&self, network: IpAddr) -> bool {
+        let most = self.0.config.smtp.max_messages_per_minute;
+        self.1.take(network, most, self.0.clock.now())
+    }
+
+    fn sender(
+        &self,
+        identity: &Identity,
+        reverse_path: Option<&Address>,
+    ) -> Result<(), SenderRefusal> {
         let directory = self.0.accounts.load();
         let (authenticator, now) = (&self.0.authenticator, self.0.clock.now());
-        let judged = authenticator.may_send_as(account, reverse_path, &directory, now);
+        let judged = authenticator.may_send_as(identity, reverse_path, &directory, now);
         judged.map_err(|stopped| match stopped {
+            Stopped::Changed => SenderRefusal::Changed,
             Stopped::Locked => SenderRefusal::Locked,
             Stopped::ForeignSender => SenderRefusal::NotYours,
             Stopped::Storage => SenderRefusal::Storage,
