@@ -147,7 +147,7 @@ fn the_configuration_in_force_is_shown_with_every_key_and_reads_back() {
     };
     let text = "[gateway]\nprofiles = \"mine\"\nname = \"gate.example\"\n[lock]\nstrikes = 5\nwithin = 90\nlasts = \"2s\"\n\
                 [destinations]\nallow = [\"+\"]\ndeny = []\n[monitor]\nlisten = \"\"\n[mail]\nsmarthost = \"smtp://[::1]\"\n\
-                [tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n\
+                [tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\nclient_ca = \"c.pem\"\n\
                 [smtp]\nlisten_tls = [\"[::1]:465\"]\nnormalize_bare_lf = [\"192.0.2.7\", \"10.0.0.0/8\"]\n\
                 [verify]\n[dns]\nservers = [\"[::1]:53\"]\n[[relay]]\nnetworks = [\"::1\"]";
     let config = parse(text).unwrap();
