@@ -37,5 +37,6 @@ mod recording_door;
 mod relays;
 mod render;
 mod result_mails;
+mod same_text;
 mod sending;
 mod tls;
