@@ -223,6 +223,11 @@ impl Gateway {
 
     /// Starts `faxgate serve` in the same folder, on the same ports, and waits until mail is taken.
     pub(crate) fn serve(&mut self) {
+        self.serve_under(&[]);
+    }
+
+    /// The same, started by a program that becomes it: `sh -c 'ulimit …; exec "$@"' sh`, `strace -D …`.
+    pub(crate) fn serve_under(&mut self, starter: &[&str]) {
         assert!(self.process.is_none(), "it serves already");
         let known = self.log_lines().len();
         let stderr = File::options()
@@ -230,9 +235,18 @@ impl Gateway {
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let child = self
-            .faxgate()
-            .arg("serve")
+        let mut served = self.faxgate();
+        served.arg("serve");
+        if let [program, arguments @ ..] = starter {
+            let mut started = Command::new(program);
+            started.args(arguments).arg(served.get_program());
+            started.args(served.get_args()).current_dir(self.folder());
+            for (name, value) in served.get_envs() {
+                value.map(|value| started.env(name, value));
+            }
+            served = started;
+        }
+        let child = served
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
@@ -255,6 +269,12 @@ impl Gateway {
         let mut child = self.process.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Ends the process by a signal that it does not handle; how it ended.
+    pub(crate) fn end_by(&mut self, signal: Signal) -> std::process::ExitStatus {
+        self.signal(signal);
+        self.process.take().unwrap().wait().unwrap()
     }
 
     /// Ends the process in good order; its exit code.
