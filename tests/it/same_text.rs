@@ -141,22 +141,18 @@ fn judged(seed: u64) -> Result<Fate, String> {
     if shows(&pages, &one) {
         return Err(wrong(&format!("it is shown:\n{pages}")));
     }
-    // Damage may hit a password and not another.
-    let twin = read(&other.raw)
-        .ok()
-        .filter(|twin| self::fate(twin, &two) == Fate::Found);
-    match twin.map(|twin| everything_shown(&twin)) {
-        Some(twin) if twin != pages => {
-            return Err(wrong(&format!("it differs:\n{pages}\n---\n{twin}")));
-        }
-        None if !made.damaged => {
-            return Err(wrong("the same mail with another password is not read"));
-        }
-        Some(_) | None => {}
+    if made.damaged {
+        return Ok(Fate::Found);
+    }
+    let twin = read(&other.raw).map(|twin| everything_shown(&twin));
+    match twin {
+        Ok(twin) if twin == pages => {}
+        Ok(twin) => return Err(wrong(&format!("it differs:\n{pages}\n---\n{twin}"))),
+        Err(refusal) => return Err(wrong(&format!("the twin is refused: {refusal:?}"))),
     }
     match missing(&made, &pages) {
-        Some(line) if !made.damaged => Err(wrong(&format!("{line:?} is missing in:\n{pages}"))),
-        Some(_) | None => Ok(Fate::Found),
+        Some(line) => Err(wrong(&format!("{line:?} is missing in:\n{pages}"))),
+        None => Ok(Fate::Found),
     }
 }
 
@@ -239,21 +235,16 @@ fn read(raw: &[u8]) -> Result<Submission, Refusal> {
     submission::parse(&message, &rules)
 }
 
-/// Mails of the same story that become pages whatever they say, with the text of `read`.
-fn drawable(secret: &str) -> Vec<Made> {
-    let all = (0..).map(|seed| mails::made(seed, secret));
-    let good = all.filter(|made| {
-        let lines = made.raw.iter().filter(|b| **b == b'\n').count();
-        let whole = made.raw.windows(2).filter(|pair| pair == b"\r\n").count();
-        let lone = made.raw.iter().filter(|b| **b == b'\r').count();
-        let texts = read(&made.raw).is_ok_and(|read| {
-            let mut documents = read.body.iter().chain(&read.attachments);
-            documents
-                .all(|document| document.kind == DocumentKind::Text && !document.bytes.is_empty())
-        });
-        !made.damaged && made.must_be_found && lines == whole && lone == whole && texts
+/// Whether the mail can be sent by DATA and becomes pages: it has text only.
+fn is_drawable(made: &Made) -> bool {
+    let lines = made.raw.iter().filter(|b| **b == b'\n').count();
+    let whole = made.raw.windows(2).filter(|pair| pair == b"\r\n").count();
+    let returns = made.raw.iter().filter(|b| **b == b'\r').count();
+    let texts = read(&made.raw).is_ok_and(|read| {
+        let mut documents = read.body.iter().chain(&read.attachments);
+        documents.all(|document| document.kind == DocumentKind::Text && !document.bytes.is_empty())
     });
-    good.take(DRAWN).collect()
+    !made.damaged && made.must_be_found && lines == whole && returns == whole && texts
 }
 
 #[test]
@@ -279,10 +270,12 @@ fn c2_pages_are_the_same_dots_whatever_the_password_is() {
         let reply = session.message(&made.raw);
         assert!(reply.starts_with("250 "), "{reply}: {}", made.how);
     };
-    let pairs: Vec<_> = drawable(one).into_iter().zip(drawable(two)).collect();
-    assert_eq!(pairs.len(), DRAWN);
+    let pairs = (0..).map(|seed| (mails::made(seed, one), mails::made(seed, two)));
+    let pairs: Vec<_> = pairs
+        .filter(|(made, _)| is_drawable(made))
+        .take(DRAWN)
+        .collect();
     for (first, second) in &pairs {
-        assert_eq!(first.how, second.how);
         send("one", first);
         send("two", second);
     }

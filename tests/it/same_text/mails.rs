@@ -50,6 +50,8 @@ pub(super) struct Made {
 /// Lines before anybody encodes them.
 struct Lines {
     lines: Vec<String>,
+    /// The one with the sender's password.
+    own: Option<String>,
     charset: Charset,
 }
 
@@ -126,6 +128,8 @@ impl Charset {
 /// Makes the mail of `seed` with `secret` in it.
 pub(super) fn made(seed: u64, secret: &str) -> Made {
     let mut maker = Maker {
+        seed,
+        stage: 0,
         random: Random::new(seed),
         secret,
         how: format!("seed {seed}:"),
@@ -150,6 +154,8 @@ pub(super) fn made(seed: u64, secret: &str) -> Made {
 }
 
 struct Maker<'s> {
+    seed: u64,
+    stage: u64,
     random: Random,
     secret: &'s str,
     how: String,
@@ -392,6 +398,7 @@ impl Maker<'_> {
         let charset = *self.random.of(&CHARSETS);
         self.note(charset.label());
         let mut lines = Vec::new();
+        let mut own_line = None;
         let mut number = self.kept.len();
         let mut keep = |maker: &mut Self, lines: &mut Vec<String>| {
             number += 1;
@@ -404,7 +411,8 @@ impl Maker<'_> {
         }
         if own {
             let line = self.own_line(charset);
-            lines.push(line);
+            lines.push(line.clone());
+            own_line = Some(line);
         }
         keep(self, &mut lines);
         for _ in 0..self.random.below(5) {
@@ -412,7 +420,11 @@ impl Maker<'_> {
             lines.extend(copies);
             keep(self, &mut lines);
         }
-        Lines { lines, charset }
+        Lines {
+            lines,
+            own: own_line,
+            charset,
+        }
     }
 
     fn own_line(&mut self, charset: Charset) -> String {
@@ -521,7 +533,6 @@ impl Maker<'_> {
             ));
         }
         for line in &lines.lines {
-            let marked = self.marked_up(line);
             let (open, close) = *self.random.of(&[
                 ("<p>", "</p>"),
                 ("<div>", "</div>"),
@@ -532,7 +543,10 @@ impl Maker<'_> {
                 ("<pre>", "</pre>"),
             ]);
             // A quoted line is nobody's own.
-            let own_line = own && !line.starts_with("Stays") && open.starts_with("<blockquote>");
+            let own_line = own && lines.own.as_ref() == Some(line);
+            let counts = !line.starts_with("Stays") && !line.starts_with('>');
+            let marked = self.marked_up(line, counts);
+            let own_line = own_line && open.starts_with("<blockquote>");
             let (open, close) = if own_line {
                 ("<p>", "</p>")
             } else {
@@ -543,13 +557,14 @@ impl Maker<'_> {
         page.push_str("</body></html>");
         let lines = Lines {
             lines: vec![page],
+            own: None,
             charset: lines.charset,
         };
         self.encoded("text/html", &lines, "")
     }
 
     /// The line in HTML: characters as entities, tags, comments and attributes within words.
-    fn marked_up(&mut self, line: &str) -> String {
+    fn marked_up(&mut self, line: &str, counts: bool) -> String {
         let secret = escaped(self.secret);
         let mut html = String::new();
         for c in line.chars() {
@@ -565,7 +580,8 @@ impl Maker<'_> {
                     "{}<img alt='{secret}' src=\"x>y\">",
                     escaped(&c.to_string())
                 )),
-                5 => html.push_str(&format!("{}&shy;<wbr>", escaped(&c.to_string()))),
+                // In a line that counts as the sender's own it would be a part of the password.
+                5 if !counts => html.push_str(&format!("{}&shy;<wbr>", escaped(&c.to_string()))),
                 _ => html.push_str(&escaped(&c.to_string())),
             }
         }
@@ -595,6 +611,9 @@ impl Maker<'_> {
             _ => ("7bit", bytes),
         };
         self.note(transfer);
+        // Encoding draws as many numbers as it has bytes, which may be more for one password.
+        self.stage += 1;
+        self.random = Random::new(self.seed ^ (self.stage << 40));
         let label = match self.random.below(12) {
             // In truth it is something else: refused, since such text could not be searched.
             0 if self.random.one_in(3) => {
@@ -618,12 +637,15 @@ impl Maker<'_> {
             let breaks = matches!(b, b'\r' | b'\n');
             let line_ends = matches!(bytes.get(n + 1), None | Some(b'\r' | b'\n'));
             let must = !(b' '..=b'~').contains(b) || *b == b'=' || line_ends;
-            match must && !breaks || !breaks && self.random.one_in(5) {
+            // As many are drawn for every byte: two passwords leave the same mail behind them.
+            let (escapes, soft) = (self.random.one_in(5), self.random.one_in(9));
+            let soft_break = *self.random.of(&[b"=\r\n".as_slice(), b"= \r\n"]);
+            match (must || escapes) && !breaks {
                 true => text.extend(format!("={b:02X}").bytes()),
                 false => text.push(*b),
             }
-            if !breaks && !line_ends && self.random.one_in(9) {
-                text.extend(*self.random.of(&[b"=\r\n".as_slice(), b"= \r\n"]));
+            if soft && !breaks && !line_ends {
+                text.extend(soft_break);
             }
         }
         text
@@ -632,8 +654,8 @@ impl Maker<'_> {
     /// What transport, gateways and bad programs do to a mail.
     fn damage(&mut self, raw: &mut Vec<u8>) {
         let at = self.random.below(raw.len());
-        let more = self.random.of(&[
-            &b"\x1b$B"[..],
+        const MORE: [&[u8]; 10] = [
+            b"\x1b$B",
             b"\0",
             b"=\r\n",
             b"\r\n",
@@ -643,7 +665,8 @@ impl Maker<'_> {
             b"\xff\xfe",
             b" ",
             b"\xe3\x80",
-        ]);
+        ];
+        let more = *self.random.of(&MORE);
         match self.random.below(6) {
             0 => raw[at] ^= 1 << self.random.below(8),
             1 => drop(raw.remove(at)),
