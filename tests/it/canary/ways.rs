@@ -204,7 +204,7 @@ fn copies(text: &str, page: &str) -> Vec<Way> {
         way("attributes and comments", "250 ", HTML, marked),
         way("original message", "250 ", PLAIN, quoted),
         way("fields", "250 ", &fields, format!("{text}Other.\r\n")),
-        way("as an option", "550 5.5.4 ", &option, text),
+        way("as an option", "250 ", &option, text),
         way_of("locked", "locked", REFUSED, PLAIN, text),
     ]
 }
