@@ -454,6 +454,28 @@ fn hashes_that_everybody_may_read_are_worth_a_warning() {
 }
 
 #[test]
+fn a_weak_hash_is_worth_a_warning_and_one_that_costs_too_much_is_a_mistake() {
+    let account = |parameters: &str| {
+        accounts(&format!(
+            "[[account]]\nid = \"tanaka\"\nsenders = [\"a@b.example\"]\npassword = \"$argon2id$v=19${parameters}\
+             $c2FsdHNhbHRzYWx0c2FsdA$Ym9keWJvZHlib2R5Ym9keWJvZHlib2R5Ym9keWJvZHk\"\n"
+        ))
+    };
+    let weak = account("m=4096,t=1,p=1").unwrap().warnings.join("");
+    assert!(
+        weak.contains("account `tanaka`") && weak.contains("weaker"),
+        "{weak}"
+    );
+    let warnings = account("m=19456,t=2,p=1").unwrap().warnings;
+    assert!(!warnings.join("").contains("weaker"), "{warnings:?}");
+    let mistake = account("m=1048576,t=64,p=1").unwrap_err();
+    assert!(
+        mistake.contains("too much memory or time") && !mistake.contains("c2Fsd"),
+        "{mistake}"
+    );
+}
+
+#[test]
 fn default_limits_leave_room_for_a_hundred_connections_from_one_address() {
     let smtp = Smtp::default();
     assert!(smtp.max_connections_per_address > 100);

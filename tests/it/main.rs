@@ -41,6 +41,7 @@ mod recording_door;
 mod relays;
 mod render;
 mod result_mails;
+mod same_text;
 mod sending;
 mod tls;
 mod verification;
