@@ -250,6 +250,33 @@ mod tests {
     }
 
     #[test]
+    fn issuers_of_clients_are_read_and_bad_ones_name_their_file() {
+        let (certificate, key) = pair();
+        let with = |client_ca: &str| {
+            KeyPair::parse(&PairTexts {
+                certificate: Zeroizing::new(certificate.clone().into()),
+                key: Zeroizing::new(key.clone().into()),
+                client_ca: Some(Zeroizing::new(client_ca.into())),
+            })
+        };
+        let two = format!("{certificate}{certificate}");
+        assert_eq!(with(&two).unwrap().client_ca.len(), 2);
+        for (text, problem) in [
+            ("", "no certificate"),
+            (key.as_str(), "no certificate"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA", "no PEM"),
+            (
+                "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                "cannot be read",
+            ),
+        ] {
+            let error = with(text).unwrap_err();
+            assert_eq!(error.key, "client_ca", "{error}");
+            assert!(error.problem.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
     fn a_pair_that_does_not_fit_names_the_file_at_fault() {
         let (certificate, key) = pair();
         let (_, other) = pair();

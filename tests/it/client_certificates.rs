@@ -1,6 +1,7 @@
 //! Clients that have a certificate, from outside.
 
 use std::process::Command;
+use std::sync::Arc;
 
 use crate::certificates::Authority;
 use crate::certificates::Made;
@@ -76,6 +77,37 @@ fn a_known_certificate_is_a_login_with_and_without_a_command() {
     assert!(session.say("").starts_with("235"));
     assert_eq!(gateway.settled(3).len(), 3);
     assert_eq!(gateway.strikes("suzuki"), 0);
+}
+
+#[test]
+fn a_session_that_is_resumed_is_judged_like_its_first() {
+    let authority = Authority::new();
+    let (shown, other) = (authority.issue(2100), authority.issue(2100));
+    let gateway = start(&authority, &[&shown]);
+    for (shown, known) in [(&shown, true), (&other, false)] {
+        // One client: from the second time on it has a ticket.
+        let client = Made::shared().client_showing(shown);
+        for _ in 0..3 {
+            let port = gateway.smtp_tls.unwrap();
+            let mut session = Smtp::connect_tls_as(port, Arc::clone(&client));
+            assert_eq!(offers_external(&mut session), known);
+        }
+    }
+}
+
+#[test]
+fn issuers_are_followed_as_their_file_changes() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let (old, new) = (first.issue(2100), second.issue(2100));
+    let gateway = start(&first, &[&old, &new]);
+    assert!(offers_external(&mut session(&gateway, &old)));
+    assert!(!offers_external(&mut session(&gateway, &new)));
+    std::fs::write(gateway.path("new.pem"), &second.certificate).unwrap();
+    std::fs::rename(gateway.path("new.pem"), gateway.path("ca.pem")).unwrap();
+    wait_for("the issuers to be in force", || {
+        offers_external(&mut session(&gateway, &new)).then_some(())
+    });
+    assert!(!offers_external(&mut session(&gateway, &old)));
 }
 
 #[test]

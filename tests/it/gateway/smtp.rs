@@ -41,7 +41,12 @@ impl Smtp {
 
     /// Connects, begins TLS with a server that has `made`, and reads the greeting.
     pub(crate) fn connect_tls(address: SocketAddr, made: &Made) -> Self {
-        let client = ClientConnection::new(made.client(), certificates::name()).unwrap();
+        Self::connect_tls_as(address, made.client())
+    }
+
+    /// The same as a client of this kind.
+    pub(crate) fn connect_tls_as(address: SocketAddr, client: Arc<ClientConfig>) -> Self {
+        let client = ClientConnection::new(client, certificates::name()).unwrap();
         Self::greeted(Box::new(StreamOwned::new(client, stream_to(address))))
     }
 
