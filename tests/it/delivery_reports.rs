@@ -9,6 +9,7 @@ use mail_parser::MessageParser;
 use mail_parser::MimeHeaders;
 use serde_json::Value as Json;
 
+use crate::certificates::Made;
 use crate::gateway::Account;
 use crate::gateway::Delivered;
 use crate::gateway::Gateway;
@@ -511,6 +512,49 @@ fn a_fax_that_is_cancelled_has_failed() {
     let report = report_to(&gateway, SUZUKI);
     assert_eq!(report.field("Status"), "5.0.0");
     assert_eq!(report.field("Diagnostic-Code"), "x-faxgate; 403 cancelled");
+}
+
+#[test]
+fn a_list_of_more_members_than_one_transaction_holds_is_one_report() {
+    let members: String = (6001..=7201)
+        .map(|status| format!("009999999{status},member {status}\n"))
+        .collect();
+    let setup = Setup::new(&[Account::new("suzuki").list_file("all", "all.csv")]);
+    let gateway = Gateway::start(setup.file("all.csv", members.as_bytes()));
+    let list = "all@list.fax.example";
+    let asked = [(list, "NOTIFY=SUCCESS,FAILURE"), (list, "NOTIFY=NEVER")];
+    let mail = Mail::plain(list);
+    accepted(&ask(&gateway, &mail, "", &asked));
+    // Known already: it adds nothing, and nothing is told again.
+    accepted(&ask(&gateway, &mail, "", &asked));
+    let report = report_to(&gateway, SUZUKI);
+    assert_eq!(report.recipients.len(), 1201);
+    let last = report.recipients.last().unwrap();
+    assert_eq!(last["Final-Recipient"], "rfc822; 0099999997201@fax.example");
+    assert_eq!(gateway.sink.mails().len(), 1);
+}
+
+#[test]
+fn a_program_that_has_logged_in_asks_in_the_same_way() {
+    let made = Made::shared();
+    let gateway = Gateway::start(Setup::new(&[Account::tanaka()]).tls(made));
+    let mut session = Smtp::starttls(gateway.submission.unwrap(), made);
+    assert!(session.say("EHLO client.example").contains("\n250-DSN\r"));
+    assert!(session.log_in("tanaka", RIGHT).starts_with("235 2.7.0"));
+    for command in [
+        format!("MAIL FROM:<{TANAKA}> ENVID=api7"),
+        format!("RCPT TO:<{NUMBER}> NOTIFY=SUCCESS"),
+    ] {
+        let reply = session.say(&command);
+        assert!(reply.starts_with("250"), "{command}: {reply}");
+    }
+    let message = Mail::new(TANAKA, NUMBER, "Please see to it.\r\n").message();
+    session.write(format!("BDAT {} LAST\r\n", message.len()).as_bytes());
+    session.write(&message);
+    accepted(&session.reply());
+    let report = report_to(&gateway, TANAKA);
+    assert_eq!(report.of_mail["Original-Envelope-Id"], "api7");
+    assert_eq!(report.field("Action"), "delivered");
 }
 
 fn python(script: &str, input: &[u8]) -> String {

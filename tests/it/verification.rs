@@ -1,6 +1,6 @@
 //! Only proven senders count: trust tiers, decided from a zone that the story serves (threats T1, T12).
 
-mod zone;
+pub(crate) mod zone;
 
 use mail_auth::ArcOutput;
 use mail_auth::AuthenticatedMessage;
@@ -23,11 +23,11 @@ use crate::gateway::wait_for;
 use zone::Server;
 use zone::Zone;
 
-const NUMBER: &str = "0312345678@fax.example";
-const SHOPS: &str = "shops@list.fax.example";
-const HERE: &str = "v=spf1 ip4:127.0.0.1 -all";
-const ELSEWHERE: &str = "v=spf1 ip4:192.0.2.1 -all";
-const POLICY: &str = "v=DMARC1; p=none";
+pub(crate) const NUMBER: &str = "0312345678@fax.example";
+pub(crate) const SHOPS: &str = "shops@list.fax.example";
+pub(crate) const HERE: &str = "v=spf1 ip4:127.0.0.1 -all";
+pub(crate) const ELSEWHERE: &str = "v=spf1 ip4:192.0.2.1 -all";
+pub(crate) const POLICY: &str = "v=DMARC1; p=none";
 
 /// A key for signatures, and its record.
 struct Key(Vec<u8>);
@@ -88,20 +88,20 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// A gateway that verifies against this zone.
-fn verifying(accounts: &[Account], dns: &Server) -> Setup {
+pub(crate) fn verifying(accounts: &[Account], dns: &Server) -> Setup {
     Setup::new(accounts)
         .set("verify", "on_temporary_error", "\"defer\"")
         .set("dns", "servers", &format!("[\"{}\"]", dns.address))
 }
 
 /// `id` at a domain of its own, with a password.
-fn at(id: &str, domain: &str) -> Account {
+pub(crate) fn at(id: &str, domain: &str) -> Account {
     Account::new(id)
         .set("senders", &format!("[\"{id}@{domain}\"]"))
         .password(RIGHT)
 }
 
-fn mail(sender: &str, to: &str, password: &str) -> Mail {
+pub(crate) fn mail(sender: &str, to: &str, password: &str) -> Mail {
     let body = format!("password: {password}\r\n\r\nPlease see to it.\r\n");
     Mail::new(sender, to, &body)
 }
@@ -122,14 +122,6 @@ fn tier_of_newest_job(gateway: &Gateway) -> (String, String) {
     let job = gateway.json(&["job", "show", &id]);
     let word = |name: &str| job[name].as_str().unwrap_or_default().to_owned();
     (word("sender_tier"), word("verification"))
-}
-
-/// How many mails of ours were ever written, sent or not.
-fn mails_written(gateway: &Gateway) -> i64 {
-    let database = rusqlite::Connection::open(gateway.path("var/faxgate.sqlite3")).unwrap();
-    database
-        .query_row("SELECT COUNT(*) FROM outbox", [], |row| row.get(0))
-        .unwrap()
 }
 
 #[test]
@@ -241,30 +233,6 @@ fn a_mail_that_was_tampered_with_is_forged_where_a_policy_is_published() {
     }
     assert!(send_raw(&gateway, &mail, text.as_bytes()).starts_with("250 "));
     assert_eq!(gateway.strikes("signed"), 0);
-}
-
-#[test]
-fn two_hundred_forged_mails_make_no_mail_no_strike_and_no_job() {
-    let dns = Zone::default()
-        .text("customer.example", ELSEWHERE)
-        .text("_dmarc.customer.example", POLICY)
-        .serve();
-    let gateway = Gateway::start(verifying(&[Account::tanaka()], &dns));
-    gateway.lock("tanaka");
-    let mut session = Smtp::hello(gateway.smtp);
-    for n in 0..200 {
-        let to = if n % 2 == 0 { NUMBER } else { SHOPS };
-        let reply = session.mail(&Mail::wrong(to));
-        assert!(reply.starts_with("550 5.7.26 "), "{n}: {reply}");
-    }
-    gateway.unlock("tanaka");
-    for _ in 0..20 {
-        let reply = session.mail(&Mail::wrong(SHOPS));
-        assert!(reply.starts_with("550 5.7.26 "), "{reply}");
-    }
-    assert_eq!(gateway.strikes("tanaka"), 0);
-    assert_eq!(gateway.jobs().len(), 0);
-    assert_eq!(mails_written(&gateway), 0);
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(crate) struct Zone {
     texts: HashMap<String, Vec<String>>,
     addresses: HashMap<String, Vec<Ipv4Addr>>,
     failing: Vec<String>,
+    silent: Vec<String>,
 }
 
 impl Zone {
@@ -35,6 +36,12 @@ impl Zone {
     /// Makes every question about this name and those below it fail (SERVFAIL).
     pub(crate) fn failing(mut self, name: &str) -> Self {
         self.failing.push(name.to_owned());
+        self
+    }
+
+    /// Leaves every question about this name and those below it without an answer.
+    pub(crate) fn silent(mut self, name: &str) -> Self {
+        self.silent.push(name.to_owned());
         self
     }
 
@@ -61,6 +68,9 @@ impl Zone {
         let kind = u16::from_be_bytes([*query.get(end)?, *query.get(end + 1)?]);
         seen.lock().unwrap().push(name.clone());
         let below = |domain: &String| name == *domain || name.ends_with(&format!(".{domain}"));
+        if self.silent.iter().any(below) {
+            return None;
+        }
         let records: Vec<Vec<u8>> = match kind {
             1 => self.addresses.get(&name).map_or(Vec::new(), |all| {
                 all.iter().map(|a| a.octets().to_vec()).collect()
