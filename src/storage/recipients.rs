@@ -144,3 +144,88 @@ fn recipient_row(row: &Row) -> RecipientRow {
         sent_at: row.optional_integer(9).map(Timestamp::from_ms),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Value;
+    use crate::storage::tests::scratch;
+
+    fn recipient(id: i64) -> RecipientRow {
+        RecipientRow {
+            id,
+            batch: 1,
+            address: "0312345678@fax.example".into(),
+            notify: Notify::SUCCESS | Notify::DELAY,
+            original: Some("rfc822; a@b".into()),
+            envelope_id: Some("QQ".into()),
+            return_pages: true,
+            report_to: "a@customer.example".into(),
+            author: "b@customer.example".into(),
+            sent_at: Some(Timestamp::from_ms(7)),
+        }
+    }
+
+    /// A batch with recipient 2, which has job 3 and job 4, and recipient 5, which has none.
+    fn prepare(tx: &mut dyn Transaction) -> Result<(), StorageError> {
+        tx.execute(
+            "INSERT INTO batch(id, account, identity, door, proof, tier, verification, reference, message_id,
+                 reply_to, page_options, stopped, published, jobs, settled, created_at)
+             VALUES(1, 'a', x'00', '', '', '', '', '', '', '', '', 0, 1, 2, 0, 0)",
+            &[],
+        )?;
+        insert(tx, 1, &recipient(2))?;
+        insert(tx, 1, &recipient(5))?;
+        for (job, status, settled) in [(3, 0, Value::Integer(9)), (4, 6017, Value::Null)] {
+            tx.execute(
+                "INSERT INTO job(id, batch, account, class, destination, contact, state, status, attempts, next_at,
+                     fence, created_at, settled_at, recipient)
+                 VALUES(?1, 1, 'a', 0, CAST(?1 AS TEXT), '', 10, ?2, 1, 0, 0, 0, ?3, 2)",
+                &[i64::from(job).into(), i64::from(status).into(), settled],
+            )?;
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_recipient_comes_back_as_it_was_stored_and_is_found_by_its_job() {
+        let (_dir, store) = scratch();
+        let found = store.write(|tx| {
+            prepare(tx)?;
+            forget_unused(tx, 1)?;
+            Ok((of_job(tx, 4)?, of_job(tx, 99)?, of_batch(tx, 1)?))
+        });
+        let (of_job, of_none, of_batch) = found.await.unwrap();
+        assert_eq!(of_job, Some(recipient(2)));
+        assert_eq!(of_none, None);
+        assert_eq!(of_batch, [recipient(2)], "nothing goes to the other one");
+    }
+
+    #[tokio::test]
+    async fn the_outcome_is_known_once_no_job_is_open() {
+        let (_dir, store) = scratch();
+        let seen = store.write(|tx| {
+            prepare(tx)?;
+            let before = outcome(tx, 2)?;
+            tx.execute("UPDATE job SET settled_at = 9 WHERE id = 4", &[])?;
+            Ok((before, outcome(tx, 2)?))
+        });
+        assert_eq!(seen.await.unwrap(), (None, Some((1, 1))));
+    }
+
+    /// A list has thousands of members, and each that is settled asks whether it was the last.
+    #[tokio::test]
+    async fn whether_a_job_is_open_is_asked_of_an_index() {
+        let (_dir, store) = scratch();
+        let plan = store.read(|tx| {
+            let sql = "EXPLAIN QUERY PLAN SELECT 1 FROM job WHERE recipient = ?1 AND settled_at IS NULL LIMIT 1";
+            tx.query(sql, &[2_i64.into()])
+        });
+        let plan = plan.await.unwrap();
+        let text = plan[0].text(3);
+        assert!(
+            text.contains("job_reported (recipient=? AND settled_at=?)"),
+            "{text}"
+        );
+    }
+}

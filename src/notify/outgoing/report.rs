@@ -176,8 +176,9 @@ impl Outgoing {
 
 /// Whether the report on a settled recipient tells of `job`.
 fn is_told(job: &JobRow, notify: Notify) -> bool {
-    notify.wants(match job.status.is_failure() {
+    let event = match job.status.is_failure() {
         true => Notify::FAILURE,
         false => Notify::SUCCESS,
-    })
+    };
+    job.settled_at.is_some() && notify.wants(event)
 }
