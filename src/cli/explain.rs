@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::account::credential;
 use crate::account::directory::Directory;
 use crate::authenticate::judge;
 use crate::authenticate::judge::Origin;
@@ -157,8 +158,12 @@ async fn explain(
         return Ok(refused("no account has this sender"));
     };
     let account = &selected.account;
-    let locks = open_store(config)?.read_here(|tx| accounts::locks(tx, &account.id))?;
-    let (verdict, password) = verdict(&selected, &locks, &recipients, &submission, now);
+    let (locks, hash) = open_store(config)?.read_here(|tx| {
+        let hash = credential::in_force(tx, account, account.profile.doors.body)?;
+        Ok((accounts::locks(tx, &account.id)?, hash))
+    })?;
+    let state = (&locks, hash.as_deref());
+    let (verdict, password) = verdict(&selected, state, &recipients, &submission, now);
     let ends = [locks.everything, locks.unproven];
     let ends = ends.iter().filter(|strikes| strikes.is_locked(now));
     let until = ends.filter_map(|strikes| strikes.locked_until).max();

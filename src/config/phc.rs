@@ -38,7 +38,7 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
 }
 
 /// Whether the hash, which [`check`] has passed, is cheaper to guess than those that `hash-password` makes.
-pub(super) fn is_weak(text: &str) -> bool {
+pub fn is_weak(text: &str) -> bool {
     let parameters = text.split('$').find(|field| field.starts_with("m="));
     let [memory, passes, _] = parameters.map(values).unwrap_or_default();
     let work = |memory: u32, passes: u32| u64::from(memory) * u64::from(passes);

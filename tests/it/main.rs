@@ -19,6 +19,7 @@ mod certificates;
 mod chunks;
 mod client_certificates;
 mod config_mistakes;
+mod credentials;
 mod demo;
 mod dialog;
 mod documentation;
