@@ -126,17 +126,10 @@ async fn explain(
     if let Err((refusal, _)) = judge::judge_verification(config.verify.as_ref(), found) {
         return Ok(refused(&why(&refusal)));
     }
-    let mut recipients = Vec::new();
-    let mut bad = Vec::new();
-    for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
-        match submission::recipient(address, &config.gateway) {
-            Ok(recipient) => recipients.push(recipient),
-            Err(error) => bad.push(format!("{typed}: {error}")),
-        }
-    }
-    if !bad.is_empty() {
-        return Ok(refused(&bad.join("; ")));
-    }
+    let recipients = match recipients(options, message, config) {
+        Ok(recipients) => recipients,
+        Err(bad) => return Ok(refused(&bad)),
+    };
     let rules = submission::Rules {
         password: &config.password,
         limits: &config.smtp,
@@ -183,6 +176,26 @@ async fn explain(
     value["destinations"] = Json::Array(destinations.collect());
     add_documents(&mut value, config, &submission).await?;
     Ok(value)
+}
+
+/// The recipients as they are understood; else why each of the bad ones is not.
+fn recipients(
+    options: &Options,
+    message: &ReceivedMessage,
+    config: &Config,
+) -> Result<Vec<Recipient>, String> {
+    let mut recipients = Vec::new();
+    let mut bad = Vec::new();
+    for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
+        match submission::recipient(address, &config.gateway) {
+            Ok(recipient) => recipients.push(recipient),
+            Err(error) => bad.push(format!("{typed}: {error}")),
+        }
+    }
+    match bad.is_empty() {
+        true => Ok(recipients),
+        false => Err(bad.join("; ")),
+    }
 }
 
 /// What DNS says of the message, if the gateway asks it.

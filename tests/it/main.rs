@@ -14,6 +14,7 @@
 
 mod administration;
 mod architecture;
+mod borrowed_signatures;
 mod canary;
 mod certificates;
 mod chunks;
