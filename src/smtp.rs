@@ -114,6 +114,8 @@ pub struct Login {
     pub proof: LoginProof,
     /// Address of the client.
     pub peer: IpAddr,
+    /// When its session began.
+    pub session_began_at: Timestamp,
     /// When the last byte arrived.
     pub received_at: Timestamp,
 }

@@ -22,6 +22,8 @@ pub struct Directory {
     /// Sender domains in lower case.
     domains: HashMap<String, Arc<Account>>,
     numbers: HashMap<FaxNumber, Arc<Account>>,
+    /// Whether any account has a SCRAM verifier.
+    scram: bool,
 }
 
 impl Directory {
@@ -64,6 +66,11 @@ impl Directory {
         self.accounts.iter()
     }
 
+    /// Whether anybody can log in by SCRAM.
+    pub fn knows_scram(&self) -> bool {
+        self.scram
+    }
+
     /// How many accounts there are.
     pub fn len(&self) -> usize {
         self.accounts.len()
@@ -87,6 +94,7 @@ impl Directory {
     }
 
     fn add(&mut self, account: &Arc<Account>) {
+        self.scram |= account.scram.is_some();
         keep_first(&mut self.ids, account.id.clone(), account);
         keep_first(
             &mut self.login_ids,

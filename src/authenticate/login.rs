@@ -39,8 +39,8 @@ pub enum Stopped {
 const DOOR: &str = "smtp-auth";
 
 impl Authenticator {
-    /// Whose login it is: locked first, then the proof. A wrong one is a strike each time, because a
-    /// program that logs in again is told so and not retried like a mail.
+    /// Whose login it is: locked first, then the proof. A wrong one is a strike in each session: Exim
+    /// tries the same password by every mechanism in turn, which is one guess.
     ///
     /// # Errors
     /// [`Refusal::NotAuthenticated`] for everything a stranger must not tell apart,
@@ -65,14 +65,19 @@ impl Authenticator {
         if Use::LogIn.stops_while_locked() && self.is_locked(account, now)? {
             return Err(Refusal::NotAuthenticated);
         }
-        let once = self.store.ids().next(now).to_le_bytes();
+        let session = login.session_began_at.as_ms().to_le_bytes();
+        let peer = login.peer.to_string();
+        let proof: &[u8] = match &login.proof {
+            LoginProof::Password(password) => password.expose().as_bytes(),
+            // Never the same twice, as the nonce is part of what is signed.
+            LoginProof::Scram { proof, .. } => proof,
+        };
+        let about = [DOOR.as_bytes(), &session[..], peer.as_bytes(), proof];
         let guess = Guess {
             candidate,
-            identity: self
-                .key
-                .strike_identity(account, [DOOR.as_bytes(), &once[..]]),
+            identity: self.key.strike_identity(account, about),
             door: DOOR,
-            peer: login.peer.to_string(),
+            peer,
             now,
         };
         let signature = self.check(account, &guess).await?;

@@ -29,6 +29,7 @@ use crate::ingress::session::Session;
 use crate::ingress::wire::Wire;
 use crate::smtp::Login;
 use crate::smtp::ReceivedMessage;
+use crate::time::Timestamp;
 
 /// Talks SMTP on `io` with the client at `peer` until either side ends it.
 ///
@@ -67,6 +68,7 @@ where
         service,
         io: wire,
         peer,
+        began_at: service.clock.now(),
         session: Session::new(service, peer, is_secure),
         buffer: Buffer::of(IDLE_READ),
         deadline: Instant::now() + service.limits.command_timeout,
@@ -125,6 +127,7 @@ struct Connection<'s, D, IO> {
     service: &'s Service<D>,
     io: Wire<IO>,
     peer: IpAddr,
+    began_at: Timestamp,
     session: Session<'s, D>,
     buffer: Buffer,
     /// When the command, or the whole message, must have arrived.
@@ -238,6 +241,7 @@ where
             login_id: claim.login_id,
             proof: claim.proof,
             peer: self.peer,
+            session_began_at: self.began_at,
             received_at,
         };
         let verdict = self.service.door.login(login).instrument(span).await;

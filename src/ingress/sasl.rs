@@ -8,7 +8,12 @@ use crate::secret::Secret;
 use crate::smtp::ScramChallenge;
 
 /// What we offer, as EHLO names it.
-pub(super) const OFFERED: &str = "PLAIN LOGIN SCRAM-SHA-256";
+pub(super) fn offered(scram: bool) -> &'static str {
+    match scram {
+        true => "PLAIN LOGIN SCRAM-SHA-256",
+        false => "PLAIN LOGIN",
+    }
+}
 
 /// A way to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

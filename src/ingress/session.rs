@@ -21,6 +21,7 @@ use crate::ingress::metric;
 use crate::ingress::reply;
 use crate::ingress::reply::Extensions;
 use crate::ingress::reply::Reply;
+use crate::ingress::sasl;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
 
@@ -298,7 +299,9 @@ impl<'s, D: Door> Session<'s, D> {
             max_message: limits.max_message,
             max_recipients: limits.max_recipients,
             starttls: self.service.tls.is_some() && !self.secure,
-            auth: self.secure,
+            auth: self
+                .secure
+                .then(|| sasl::offered(self.service.door.knows_scram())),
         }
     }
 

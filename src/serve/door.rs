@@ -28,6 +28,10 @@ impl Door for MailDoor {
         })
     }
 
+    fn knows_scram(&self) -> bool {
+        self.0.accounts.load().knows_scram()
+    }
+
     fn challenge(&self, login_id: &str) -> Option<ScramChallenge> {
         let directory = self.0.accounts.load();
         self.0.authenticator.challenge(login_id, &directory)
