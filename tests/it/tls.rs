@@ -331,6 +331,8 @@ fn an_expired_certificate_serves_on_and_is_told() {
         "{page}"
     );
     assert!(gateway.log_text().contains("the certificate has expired"));
+    let expires = gateway.metric("faxgate_tls_certificate_expires_seconds");
+    assert!(expires.unwrap() < crate::gateway::now().as_second() as f64);
     let mut swaks = Command::new("swaks");
     swaks.args(["-tls", "--server", "127.0.0.1", "--quit-after", "EHLO"]);
     swaks.args(["--to", TO, "--port", &gateway.smtp.port().to_string()]);
