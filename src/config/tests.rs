@@ -418,11 +418,17 @@ fn a_weak_hash_is_worth_a_warning_and_one_that_costs_too_much_is_a_mistake() {
         ))
     };
     let weak = account("m=4096,t=1,p=1").unwrap().warnings.join("");
-    assert!(weak.contains("account `tanaka`") && weak.contains("weaker"), "{weak}");
+    assert!(
+        weak.contains("account `tanaka`") && weak.contains("weaker"),
+        "{weak}"
+    );
     let warnings = account("m=19456,t=2,p=1").unwrap().warnings;
     assert!(!warnings.join("").contains("weaker"), "{warnings:?}");
     let mistake = account("m=1048576,t=64,p=1").unwrap_err();
-    assert!(mistake.contains("too much memory or time") && !mistake.contains("c2Fsd"), "{mistake}");
+    assert!(
+        mistake.contains("too much memory or time") && !mistake.contains("c2Fsd"),
+        "{mistake}"
+    );
 }
 
 #[test]
