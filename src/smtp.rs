@@ -225,6 +225,9 @@ pub struct Verification {
     pub arc: String,
     /// All of it as the value of an Authentication-Results field (RFC 8601), on one line.
     pub text: String,
+    /// Whether DNS was asked. It was not for the null reverse-path, and where too many mails of the same
+    /// client and domain waited: that says nothing of the sender's DNS.
+    pub is_asked: bool,
 }
 
 /// How the sender of a submission was proved.

@@ -73,6 +73,11 @@ pub fn judge_verification(
     let on_error = rules.map(|verify| verify.on_temporary_error);
     match (found.tier, on_error.unwrap_or_default()) {
         (TrustTier::Forged, _) => Err((Refusal::Forged, "the sender is forged")),
+        // Whoever fills the queue would otherwise guess without strikes where errors are accepted.
+        (TrustTier::Undecided, _) if !found.is_asked => Err((
+            Refusal::Undecided,
+            "too many mails of this client and domain wait for DNS",
+        )),
         (TrustTier::Undecided, OnTemporaryError::Defer) => {
             Err((Refusal::Undecided, "DNS gave no answer"))
         }
@@ -216,4 +221,32 @@ fn has_list(account: &Account, recipients: &[Recipient]) -> bool {
         Recipient::List(name) => account.list(name).is_some(),
         Recipient::Fax(_) => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_errors_are_accepted_a_full_queue_still_defers() {
+        let rules = config::Verify {
+            on_temporary_error: OnTemporaryError::Accept,
+            ..config::Verify::default()
+        };
+        for (is_asked, taken) in [(true, true), (false, false)] {
+            let found = Verification {
+                tier: TrustTier::Undecided,
+                reverse_path: TrustTier::Undecided,
+                author: TrustTier::Undecided,
+                spf: String::new(),
+                dkim: String::new(),
+                dmarc: String::new(),
+                arc: String::new(),
+                text: String::new(),
+                is_asked,
+            };
+            let judged = judge_verification(Some(&rules), Some(&found));
+            assert_eq!(judged.is_ok(), taken, "asked: {is_asked}");
+        }
+    }
 }

@@ -86,6 +86,7 @@ impl Verifier {
         let Some(read) = message::read(&message.raw, hashes, self.max_header) else {
             return self.nothing(TrustTier::Unverified);
         };
+        let path_is_author = author.is_some_and(|author| is_same(author, &sender));
         let author = author.map(|author| to_a_label(author.domain()).into_owned());
         let others = others(&read.from, author.as_deref());
         let asked = Asked {
@@ -93,6 +94,7 @@ impl Verifier {
             peer: message.peer,
             sender,
             path,
+            path_is_author,
             author,
             others,
         };
@@ -110,8 +112,15 @@ impl Verifier {
             dmarc: "none".to_owned(),
             arc: "none".to_owned(),
             text: format!("{}; none", self.host),
+            is_asked: false,
         }
     }
+}
+
+/// Whether two addresses are one mailbox, in whatever case and however the domain is written.
+fn is_same(one: &Address, other: &Address) -> bool {
+    one.local().to_lowercase() == other.local().to_lowercase()
+        && to_a_label(one.domain()) == to_a_label(other.domain())
 }
 
 /// The domains of the authors besides `author`, each once.

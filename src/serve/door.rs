@@ -63,6 +63,10 @@ impl Door for MailDoor {
         self.is_known(peer)
     }
 
+    fn knows_scram(&self) -> bool {
+        self.intake.accounts.load().knows_scram()
+    }
+
     fn challenge(&self, login_id: &str) -> Option<ScramChallenge> {
         let directory = self.intake.accounts.load();
         self.intake.authenticator.challenge(login_id, &directory)

@@ -30,10 +30,10 @@ pub(crate) const ELSEWHERE: &str = "v=spf1 ip4:192.0.2.1 -all";
 pub(crate) const POLICY: &str = "v=DMARC1; p=none";
 
 /// A key for signatures, and its record.
-struct Key(Vec<u8>);
+pub(crate) struct Key(Vec<u8>);
 
 impl Key {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Ed25519Key::generate_pkcs8().unwrap())
     }
 
@@ -41,12 +41,12 @@ impl Key {
         Ed25519Key::from_pkcs8_maybe_unchecked_der(&self.0).unwrap()
     }
 
-    fn record(&self) -> String {
+    pub(crate) fn record(&self) -> String {
         let public = base64(&self.key().public_key());
         format!("v=DKIM1; k=ed25519; p={public}")
     }
 
-    fn sign(&self, domain: &str, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, domain: &str, message: &[u8]) -> Vec<u8> {
         let signature = DkimSigner::from_key(self.key())
             .domain(domain)
             .selector("a")
@@ -106,7 +106,7 @@ pub(crate) fn mail(sender: &str, to: &str, password: &str) -> Mail {
     Mail::new(sender, to, &body)
 }
 
-fn send_raw(gateway: &Gateway, mail: &Mail, message: &[u8]) -> String {
+pub(crate) fn send_raw(gateway: &Gateway, mail: &Mail, message: &[u8]) -> String {
     let mut session = Smtp::hello(gateway.smtp);
     session.envelope(mail).unwrap();
     session.message(message)
@@ -116,7 +116,7 @@ fn newest_refused(gateway: &Gateway) -> Json {
     gateway.json(&["refused"])[0].clone()
 }
 
-fn tier_of_newest_job(gateway: &Gateway) -> (String, String) {
+pub(crate) fn tier_of_newest_job(gateway: &Gateway) -> (String, String) {
     let jobs = gateway.jobs();
     let id = jobs.last().unwrap()["id"].as_str().unwrap().to_owned();
     let job = gateway.json(&["job", "show", &id]);

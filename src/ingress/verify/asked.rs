@@ -34,6 +34,8 @@ use crate::smtp::Verification;
 pub(super) const STEP: Duration = Duration::from_secs(8);
 /// Questions that one evaluation of SPF may ask, the exchanges of `mx` included.
 const MOST_QUESTIONS: usize = 40;
+/// Characters that are kept of the results.
+const MOST_RESULTS: usize = 2000;
 /// Longest chain of forwarders that is looked at.
 const MOST_FORWARDERS: usize = 10;
 
@@ -47,6 +49,8 @@ pub(super) struct Asked<'v> {
     pub(super) sender: Address,
     /// Its domain, in ASCII.
     pub(super) path: String,
+    /// Whether the author is the reverse-path itself.
+    pub(super) path_is_author: bool,
     /// The domain of the author who may name an account.
     pub(super) author: Option<String>,
     /// The domains of further authors.
@@ -123,6 +127,7 @@ impl Asked<'_> {
             || !believed(&seal.d)
             || !seal.d.eq_ignore_ascii_case(&signature.d)
             || !message::covers_from(&signature.h)
+            || !message::has_one_from(message)
         {
             return None;
         }
@@ -167,6 +172,7 @@ impl Asked<'_> {
         let findings = Findings {
             spf: seen.spf(),
             path: identity(&self.path),
+            path_is_author: self.path_is_author,
             author: self.author.as_deref().map(identity),
             others: self.others.iter().map(|other| identity(other)).collect(),
         };
@@ -180,6 +186,7 @@ impl Asked<'_> {
             dmarc: seen.dmarc_words(),
             arc: seen.arc_words(),
             text: self.results(seen),
+            is_asked: true,
         }
     }
 
@@ -201,7 +208,8 @@ impl Asked<'_> {
         let text = results.to_string();
         let words = text.split(|c: char| c.is_whitespace() || c.is_control());
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-        words.join(" ")
+        // Names in a signature are as long as a stranger likes; this is kept of every refused mail.
+        words.join(" ").chars().take(MOST_RESULTS).collect()
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) struct Findings {
     pub(super) spf: Spf,
     /// The domain of the reverse-path.
     pub(super) path: Identity,
+    /// Whether the author is the reverse-path itself, and not somebody else at its domain.
+    pub(super) path_is_author: bool,
     /// The domain of the author who may name an account.
     pub(super) author: Option<Identity>,
     /// Further authors: each can be forged, none names an account.
@@ -80,7 +82,7 @@ impl Findings {
     /// The tiers. Forged is what DMARC fails for an author, and a hard fail of SPF that no aligned
     /// signature makes good; a pass counts only for the domains that it is aligned with.
     pub(super) fn tiers(&self) -> Tiers {
-        let path = self.tier(&self.path);
+        let path = self.path_tier();
         let author = self.author.as_ref().map(|author| self.tier(author));
         let authors = author.into_iter();
         let others = self.others.iter().map(|other| self.tier(other));
@@ -100,6 +102,24 @@ impl Findings {
             whole,
             path,
             author: author.unwrap_or(TrustTier::Unverified),
+        }
+    }
+
+    /// A signature speaks for the author. The envelope is not signed: whoever holds a mail that a
+    /// provider signed for one of its customers could put another one into the reverse-path, which
+    /// therefore needs SPF, unless both are the same address.
+    fn path_tier(&self) -> TrustTier {
+        let path = &self.path;
+        match (path.dmarc, self.spf) {
+            _ if self.path_is_author => self.tier(path),
+            (Dmarc::Pass, Spf::Pass) => TrustTier::Proven,
+            (Dmarc::Pass, Spf::Temporary) => TrustTier::Undecided,
+            (Dmarc::Pass, Spf::Fail | Spf::Open) => TrustTier::Forged,
+            (Dmarc::Fail | Dmarc::Temporary | Dmarc::None, _) => self.tier(&Identity {
+                dkim: Dkim::None,
+                forwarded: false,
+                ..path.clone()
+            }),
         }
     }
 
@@ -126,13 +146,15 @@ impl Findings {
         }
     }
 
-    /// A hard fail without a signature of the path's or the author's domain, and without a forwarder
-    /// that explains it.
+    /// A hard fail without a signature of the path's or the author's domain, or one that DMARC says is
+    /// aligned, and without a forwarder that explains it.
     fn is_path_forged(&self) -> bool {
         let mut saved = [Some(&self.path), self.author.as_ref()]
             .into_iter()
             .flatten();
-        let is_saved = saved.any(|identity| identity.forwarded || identity.dkim != Dkim::None);
+        let is_saved = saved.any(|identity| {
+            identity.forwarded || identity.dkim != Dkim::None || identity.dmarc == Dmarc::Pass
+        });
         self.spf == Spf::Fail && !is_saved
     }
 }
@@ -170,6 +192,7 @@ mod tests {
         Findings {
             spf,
             path: identity.clone(),
+            path_is_author: true,
             author: Some(identity),
             others: Vec::new(),
         }
@@ -210,11 +233,13 @@ mod tests {
     fn a_pass_of_the_attackers_domain_proves_nothing_for_another() {
         let mut findings = one(Spf::Pass, Dmarc::None, Dkim::None);
         findings.path = identity("attacker.example");
+        findings.path_is_author = false;
         let tiers = findings.tiers();
         assert_eq!(tiers.path, TrustTier::Proven);
         assert_eq!(tiers.author, TrustTier::Unverified);
         // The other way round: a stolen reverse-path, an author of the attacker's own.
         let mut findings = one(Spf::Fail, Dmarc::None, Dkim::None);
+        findings.path_is_author = false;
         findings.author = Some(Identity {
             dkim: Dkim::Pass,
             ..identity("attacker.example")
@@ -222,6 +247,37 @@ mod tests {
         let tiers = findings.tiers();
         assert_eq!(tiers.path, TrustTier::Forged, "it must name no account");
         assert_eq!(tiers.author, TrustTier::Proven);
+    }
+
+    #[test]
+    fn a_signature_for_somebody_else_at_the_domain_does_not_speak_for_the_reverse_path() {
+        use TrustTier::Forged;
+        use TrustTier::Proven;
+        use TrustTier::Undecided;
+        use TrustTier::Unverified;
+        for (spf, dmarc, tier) in [
+            (Spf::Open, Dmarc::Pass, Forged),
+            (Spf::Fail, Dmarc::Pass, Forged),
+            (Spf::Temporary, Dmarc::Pass, Undecided),
+            (Spf::Pass, Dmarc::Pass, Proven),
+            (Spf::Open, Dmarc::None, Unverified),
+            (Spf::Fail, Dmarc::None, Forged),
+            (Spf::Pass, Dmarc::None, Proven),
+        ] {
+            let mut findings = one(spf, dmarc, Dkim::Pass);
+            findings.path_is_author = false;
+            let tiers = findings.tiers();
+            assert_eq!(tiers.path, tier, "{spf:?} {dmarc:?}");
+            assert_eq!(tiers.author, Proven, "{spf:?} {dmarc:?}");
+            assert_eq!(tiers.whole, Proven, "{spf:?} {dmarc:?}");
+        }
+    }
+
+    #[test]
+    fn a_hard_fail_is_saved_by_a_signature_that_dmarc_says_is_aligned() {
+        // Signed by mail.customer.example, which nobody but DMARC takes for customer.example.
+        let tiers = one(Spf::Fail, Dmarc::Pass, Dkim::None).tiers();
+        assert_eq!(tiers.whole, TrustTier::Proven);
     }
 
     #[test]
@@ -238,6 +294,7 @@ mod tests {
     fn a_slow_domain_in_the_path_does_not_make_an_author_undecided() {
         let mut findings = one(Spf::Temporary, Dmarc::None, Dkim::None);
         findings.path = identity("slow.example");
+        findings.path_is_author = false;
         let tiers = findings.tiers();
         assert_eq!(tiers.whole, TrustTier::Undecided);
         assert_eq!(tiers.author, TrustTier::Unverified, "its strikes count");

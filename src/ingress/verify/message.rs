@@ -66,7 +66,7 @@ pub(super) fn signatures<'m>(
     message: &AuthenticatedMessage<'m>,
     domains: &[&str],
 ) -> Vec<AuthenticatedMessage<'m>> {
-    if message.headers.len() > MOST_FIELDS {
+    if message.headers.len() > MOST_FIELDS || !has_one_from(message) {
         return Vec::new();
     }
     let mut wanted: Vec<usize> = Vec::new();
@@ -98,6 +98,15 @@ pub(super) fn signatures<'m>(
 /// A signature must cover From (RFC 6376 section 5.4), and no more than a mail can have.
 pub(super) fn covers_from(signed: &[String]) -> bool {
     signed.len() <= MOST_SIGNED && signed.iter().any(|name| name.eq_ignore_ascii_case("from"))
+}
+
+/// Whether there is one From, spelled as signatures look for it: `From :` is a From to those who read
+/// mails, and none to those who verify signatures, which then cover a From that is not there.
+pub(super) fn has_one_from(message: &AuthenticatedMessage<'_>) -> bool {
+    let names = message.headers.iter().map(|(name, _)| *name);
+    let mut authors = names.filter(|name| name.trim_ascii().eq_ignore_ascii_case(b"from"));
+    let exact = |name: &[u8]| name.eq_ignore_ascii_case(b"from");
+    authors.next().is_some_and(exact) && authors.next().is_none()
 }
 
 /// How near `signer` is to `domain`; `None` if no rule of alignment can join them.
