@@ -1,5 +1,6 @@
 //! Accounts at work: who owns an address or a number, whose password is right, who is locked.
 
+pub mod certificate;
 pub mod credential;
 pub mod directory;
 pub mod lockout;

@@ -1,6 +1,8 @@
 //! Decides what an authenticated submission becomes: jobs to send, jobs that end at once, or nothing.
 //! A pure function of its arguments.
 
+pub mod rate;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 

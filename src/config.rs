@@ -5,6 +5,7 @@
 
 mod account;
 mod accounts;
+mod certificate;
 mod claims;
 mod destinations;
 mod dns;

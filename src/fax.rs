@@ -260,6 +260,32 @@ pub struct CallReport {
     pub ended: Timestamp,
 }
 
+/// Whether `c` shows nothing on any page and takes no room: what the renderer passes over must not hide a
+/// password line from the search (Default_Ignorable_Code_Point of Unicode, and fillers).
+pub fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
 /// What came of one call. What follows from it is decided by `queue::schedule`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

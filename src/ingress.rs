@@ -29,6 +29,7 @@ use crate::config;
 use crate::fax::NumberError;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
+use crate::smtp::Identity;
 use crate::smtp::Login;
 use crate::smtp::ReceivedMessage;
 use crate::smtp::ScramChallenge;
@@ -81,11 +82,26 @@ pub trait Door: Send + Sync + 'static {
         })
     }
 
-    /// Judges the reverse-path of a client that has logged in to `account`.
+    /// Whose client certificate (DER) this is. Says nothing of the lock.
+    fn holder(&self, _certificate: &[u8]) -> Option<Identity> {
+        None
+    }
+
+    /// Whether a client at `network`, its address or the part of it that counts as one, may begin a
+    /// message now. Asking counts.
+    fn may_begin(&self, _network: IpAddr) -> bool {
+        true
+    }
+
+    /// Judges the reverse-path of a client that has logged in as `identity`.
     ///
     /// # Errors
     /// [`SenderRefusal`] says why it is refused.
-    fn sender(&self, _account: &str, _reverse_path: Option<&Address>) -> Result<(), SenderRefusal> {
+    fn sender(
+        &self,
+        _identity: &Identity,
+        _reverse_path: Option<&Address>,
+    ) -> Result<(), SenderRefusal> {
         Ok(())
     }
 }
@@ -111,8 +127,20 @@ impl<D: Door> Door for Arc<D> {
         D::login(self, login)
     }
 
-    fn sender(&self, account: &str, reverse_path: Option<&Address>) -> Result<(), SenderRefusal> {
-        D::sender(self, account, reverse_path)
+    fn holder(&self, certificate: &[u8]) -> Option<Identity> {
+        D::holder(self, certificate)
+    }
+
+    fn may_begin(&self, network: IpAddr) -> bool {
+        D::may_begin(self, network)
+    }
+
+    fn sender(
+        &self,
+        identity: &Identity,
+        reverse_path: Option<&Address>,
+    ) -> Result<(), SenderRefusal> {
+        D::sender(self, identity, reverse_path)
     }
 }
 
@@ -149,8 +177,8 @@ pub enum Verdict {
 pub enum LoginVerdict {
     /// It is this account.
     Accepted {
-        /// The account's id.
-        account: String,
+        /// Who it is.
+        identity: Identity,
         /// Proves to a SCRAM client who we are (`ServerSignature`, RFC 5802 section 3).
         signature: Option<[u8; 32]>,
     },
@@ -166,7 +194,9 @@ pub enum LoginVerdict {
 /// Why MAIL is refused to a client that has logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SenderRefusal {
-    /// The account is locked now, or gone: the login counts no longer.
+    /// The account is gone, or has other credentials than those that proved the login.
+    Changed,
+    /// The account is locked now: the login counts no longer.
     Locked,
     /// The address is not one of the account's.
     NotYours,

@@ -8,10 +8,12 @@ use arc_swap::ArcSwap;
 use crate::account::directory::Directory;
 use crate::admit;
 use crate::admit::Fate;
+use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Denied;
 use crate::authenticate::Evidence;
 use crate::authenticate::Sender;
+use crate::authenticate::Standing;
 use crate::authenticate::judge;
 use crate::authenticate::judge::Origin;
 use crate::config::Config;
@@ -44,6 +46,8 @@ pub struct Intake {
     pub work: Arc<tokio::sync::Notify>,
     /// Woken when there may be new mails: some refusals are told by mail.
     pub mail: Arc<tokio::sync::Notify>,
+    /// How much each account has sent lately.
+    pub rate: Rate<String>,
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -110,6 +114,7 @@ impl Intake {
         };
         let sender = self.authenticator.sender(&evidence, &directory).await?;
         let late = |refusal| late(refusal, &sender);
+        self.in_time(&sender, now).map_err(late)?;
         let admitted =
             admit::admit(&sender, &recipients, &self.config.destinations).map_err(late)?;
         let results = verification.map(|found| found.text.clone());
@@ -190,6 +195,20 @@ impl Intake {
         if let Err(error) = written.await {
             tracing::error!(%error, "a refusal could not be recorded");
         }
+    }
+
+    /// Whether the account may send one more message now. Only what was proved counts: nobody uses up
+    /// what belongs to a customer.
+    fn in_time(&self, sender: &Sender, now: Timestamp) -> Result<(), Refusal> {
+        let account = sender.account();
+        let most = account.max_messages_per_minute.unwrap_or_default();
+        let in_time = match sender.standing() {
+            Standing::Proved(_) | Standing::ListsLocked(_) => {
+                self.rate.take(account.id.clone(), most, now)
+            }
+            Standing::LockedUnproved => true,
+        };
+        in_time.then_some(()).ok_or(Refusal::TooMany)
     }
 
     /// Parsing is pure work on what may be 20 MB: large messages leave the event loop.
@@ -296,6 +315,7 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::Number(_) => "the number cannot be understood",
         Refusal::NotAuthenticated => "the sender is not proved",
         Refusal::Storage => "storage did not answer",
+        Refusal::TooMany => "the account has sent too much in a minute",
         Refusal::Undecided => "DNS gave no answer",
         Refusal::UnknownOption(_) => "the subject has an option nobody knows",
     }

@@ -24,6 +24,8 @@ pub enum Refusal {
     NotAuthenticated,
     /// Storage did not keep what it must; nothing was accepted and nothing counted.
     Storage,
+    /// The account has sent as many messages as it may in a minute.
+    TooMany,
     /// DNS did not say whether the message is forged; nothing was checked and nothing counted.
     Undecided,
     /// The subject has an option nobody knows.

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use crate::account::credential::Credentials;
 use crate::account::directory::Directory;
 use crate::account::lockout::InstallationKey;
+use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
 use crate::config::Config;
 use crate::config::KeyPair;
@@ -196,6 +197,7 @@ impl Building {
             authenticator,
             work: Arc::clone(&parts.jobs),
             mail: Arc::clone(&parts.mail),
+            rate: Rate::default(),
             clock: Arc::clone(&parts.clock),
         };
         let verifier = Verifier::of(config).context("[dns] servers")?;
@@ -203,7 +205,11 @@ impl Building {
             name: config.gateway.name.clone(),
             limits: config.smtp.clone(),
             tls,
-            door: door::MailDoor { intake, verifier },
+            door: door::MailDoor {
+                intake,
+                verifier,
+                rate: Rate::default(),
+            },
             clock: Arc::clone(&parts.clock),
             shutdown: self.stopping.clone(),
         };

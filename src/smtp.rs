@@ -112,15 +112,29 @@ pub struct Login {
     pub login_id: String,
     /// How it proves that.
     pub proof: LoginProof,
+    /// The client's session: a random number, the same for all logins in it and for no others.
+    pub session: u64,
     /// Address of the client.
     pub peer: IpAddr,
     /// When the last byte arrived.
     pub received_at: Timestamp,
 }
 
+/// Who a session speaks for, once that was proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The account's id.
+    pub account: String,
+    /// Names the account's credentials as they were when it was proved, by a keyed hash. Others since
+    /// then end the session.
+    pub credentials: [u8; 32],
+}
+
 /// How a login is proved.
 #[derive(Debug)]
 pub enum LoginProof {
+    /// By a client certificate (DER) that TLS has proved (EXTERNAL, RFC 4422 appendix A).
+    Certificate(Vec<u8>),
     /// By the password itself (PLAIN, LOGIN).
     Password(Secret),
     /// By a signature that only the password's owner can make (SCRAM-SHA-256, RFC 5802 section 3).

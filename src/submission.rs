@@ -8,6 +8,7 @@
 mod address;
 mod body;
 mod charset;
+mod copies;
 mod document;
 mod header;
 mod html;
@@ -118,18 +119,20 @@ pub fn parse(message: &ReceivedMessage, rules: &Rules<'_>) -> Result<Submission,
         return Err(Refusal::AutomaticMail);
     }
     let finder = Finder::new(rules.password);
+    let root = mime::read(&header, raw_body, rules.limits).map_err(Refusal::Malformed)?;
+    let content = body::content(root, &finder).map_err(Refusal::Malformed)?;
     let subject = word::text(&header.first("subject").unwrap_or_default());
     // Some people write the password into the subject. It proves nothing there and must not be kept.
     let subject = finder.scrub(&text::one_line(&subject, usize::MAX));
+    let subject = content.copies.strike(&subject);
     let (reference, options) =
         subject::parse(&subject, rules.zone, rules.now).map_err(Refusal::UnknownOption)?;
-    let root = mime::read(&header, raw_body, rules.limits).map_err(Refusal::Malformed)?;
-    let content = body::content(root, &finder).map_err(Refusal::Malformed)?;
+    let message_id = message_id(&header).map(|id| content.copies.strike(&id).into_owned());
     Ok(Submission {
         reverse_path,
         from: mailbox(&header, "from"),
         reply_to: mailbox(&header, "reply-to"),
-        message_id: message_id(&header),
+        message_id,
         reference,
         options,
         password: agreed(content.passwords),

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::account::scram;
 use crate::config::Account;
-use crate::refusal::Refusal;
+use crate::config::ScramVerifier;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -28,9 +28,6 @@ use crate::time::Timestamp;
 pub const MOST_CHARACTERS: usize = 128;
 /// How long a proven password is remembered.
 const REMEMBERED: Duration = Duration::from_secs(300);
-/// The hash of nobody's password, as costly as those that [`hash()`] makes.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IG5vYm9keSBub2JvZHk$\
-                      AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 /// Accounts remembered at most; beyond, the memory is emptied and hashing does the work.
 const MOST_REMEMBERED: usize = 100_000;
 
@@ -178,19 +175,6 @@ impl Credentials {
         }
     }
 
-    /// The same work for a login ID that has no such credential: refused in the end, after as long and
-    /// as likely for lack of room as a wrong guess of a stranger.
-    pub async fn check_stranger(&self, candidate: Candidate<'_>) -> Refusal {
-        let permit = Arc::clone(&self.strangers).acquire_owned();
-        let Ok(Ok(permit)) = tokio::time::timeout(self.wait, permit).await else {
-            return Refusal::Busy;
-        };
-        if let Candidate::Password(password) = candidate {
-            drop(hashed(NOBODY, password, permit).await);
-        }
-        Refusal::NotAuthenticated
-    }
-
     /// Who has proved a password here before does not queue behind strangers' guesses.
     fn pool_of(&self, account: &Account) -> Arc<Semaphore> {
         let proven = self.proven.lock();
@@ -213,6 +197,22 @@ impl Credentials {
             }
             proven.insert(account.id.clone(), entry);
         }
+    }
+
+    /// Names all credentials of the account in their present state: a session that was proved by others
+    /// has ended.
+    pub fn version(&self, account: &Account) -> [u8; 32] {
+        let password = account.password.as_deref().unwrap_or_default();
+        let scram = account.scram.as_ref().map(ScramVerifier::text);
+        let scram = scram.unwrap_or_default();
+        let own = [
+            &b"version"[..],
+            account.id.as_bytes(),
+            password.as_bytes(),
+            scram.as_bytes(),
+        ];
+        let certificates = account.client_certificates.iter().map(|print| &print[..]);
+        keyed(&self.key, own.into_iter().chain(certificates))
     }
 
     /// Bound to the stored hash: a changed password is a miss without anybody telling us.
@@ -256,7 +256,7 @@ pub fn hash(password: &Secret) -> Result<String, HashError> {
 
 /// Hashes `password` and compares. `place` is held by the work itself: an impatient client must not let
 /// another check start.
-async fn hashed<P: Send + 'static>(hash: &str, password: &Secret, place: P) -> (Check, Option<P>) {
+async fn hashed(hash: &str, password: &Secret, place: Turn) -> (Check, Option<Turn>) {
     if password.expose().chars().count() > MOST_CHARACTERS {
         return (Check::Wrong, Some(place));
     }
@@ -361,22 +361,6 @@ mod tests {
             is_right(&account, &Secret::new(long)),
             "though it would be right"
         );
-    }
-
-    #[tokio::test]
-    async fn a_login_of_nobody_costs_a_hash_and_is_refused() {
-        assert!(PasswordHash::new(NOBODY).is_ok());
-        let password = Secret::new("kaki8sample".into());
-        let refusal = |wait| {
-            let (full, password) = (credentials(wait), password.clone());
-            async move { full.check_stranger(Candidate::Password(&password)).await }
-        };
-        let patient = refusal(Duration::from_secs(60)).await;
-        assert_eq!(patient, Refusal::NotAuthenticated);
-        let full = credentials(Duration::ZERO);
-        let _all = Arc::clone(&full.strangers).acquire_owned().await.unwrap();
-        let refusal = full.check_stranger(Candidate::Password(&password)).await;
-        assert_eq!(refusal, Refusal::Busy);
     }
 
     #[tokio::test(start_paused = true)]

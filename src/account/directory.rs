@@ -1,4 +1,4 @@
-//! Finds accounts: by id, login ID, sender address and number.
+//! Finds accounts: by id, login ID, sender address, number and client certificate.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -22,6 +22,8 @@ pub struct Directory {
     /// Sender domains in lower case.
     domains: HashMap<String, Arc<Account>>,
     numbers: HashMap<FaxNumber, Arc<Account>>,
+    /// Fingerprints of client certificates.
+    certificates: HashMap<[u8; 32], Arc<Account>>,
 }
 
 impl Directory {
@@ -57,6 +59,11 @@ impl Directory {
     /// The account for which faxes to `number` are received.
     pub fn by_number(&self, number: &FaxNumber) -> Option<&Arc<Account>> {
         self.numbers.get(number)
+    }
+
+    /// The account that has the client certificate with this SHA-256.
+    pub fn by_certificate(&self, fingerprint: &[u8; 32]) -> Option<&Arc<Account>> {
+        self.certificates.get(fingerprint)
     }
 
     /// All accounts, in the order of the files.
@@ -105,6 +112,9 @@ impl Directory {
         }
         for number in &account.numbers {
             keep_first(&mut self.numbers, number.clone(), account);
+        }
+        for fingerprint in &account.client_certificates {
+            keep_first(&mut self.certificates, *fingerprint, account);
         }
     }
 }

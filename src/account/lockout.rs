@@ -6,8 +6,8 @@
 use std::path::Path;
 
 use crate::account::credential::keyed;
-use crate::account::scram;
 use crate::config::Account;
+use crate::config::ScramVerifier;
 use crate::lock::LockRule;
 use crate::lock::Reach;
 use crate::lock::Strikes;
@@ -83,8 +83,8 @@ impl InstallationKey {
     pub fn made_up_salt(&self, login_id: &str) -> (Vec<u8>, u32) {
         let login_id = login_id.to_lowercase();
         let mut salt = keyed(&self.0, [&b"scram-salt"[..], login_id.as_bytes()]).to_vec();
-        salt.truncate(16);
-        (salt, scram::ITERATIONS)
+        salt.truncate(ScramVerifier::SALT_BYTES);
+        (salt, ScramVerifier::ITERATIONS)
     }
 }
 

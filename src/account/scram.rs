@@ -11,10 +11,6 @@ use crate::account::credential::HashError;
 use crate::config::ScramVerifier;
 use crate::secret::Secret;
 
-/// Iterations of new verifiers, and of those made up for strangers (RFC 7677 section 4 asks for 4096
-/// at least and recommends 15,000). A guess over the wire is bounded by the lock, not by this.
-pub const ITERATIONS: u32 = 15_000;
-
 /// A verifier of `password` with a random salt.
 ///
 /// # Errors
@@ -24,9 +20,9 @@ pub fn verifier(password: &Secret) -> Result<ScramVerifier, HashError> {
     if !password.expose().is_ascii() {
         return Err(HashError::new("SCRAM takes ASCII only"));
     }
-    let mut salt = [0; 16];
+    let mut salt = [0; ScramVerifier::SALT_BYTES];
     getrandom::fill(&mut salt).map_err(|error| HashError::new(&error.to_string()))?;
-    Ok(derive(password, &salt, ITERATIONS))
+    Ok(derive(password, &salt, ScramVerifier::ITERATIONS))
 }
 
 /// RFC 5802 section 3.
@@ -112,7 +108,7 @@ mod tests {
         let password = Secret::new("kaki8sample".into());
         let (one, two) = (verifier(&password).unwrap(), verifier(&password).unwrap());
         assert!(one.salt != two.salt && one.stored_key != two.stored_key);
-        assert!(derive(&password, &one.salt, ITERATIONS) == one);
+        assert!(derive(&password, &one.salt, ScramVerifier::ITERATIONS) == one);
         assert!(ScramVerifier::parse(&one.text()) == Ok(one));
         assert!(verifier(&Secret::new("柿8sample".into())).is_err());
     }

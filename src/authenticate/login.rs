@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::account::certificate;
 use crate::account::credential::Candidate;
 use crate::account::directory::Directory;
 use crate::authenticate::Authenticator;
@@ -11,6 +12,7 @@ use crate::lock::Reach;
 use crate::lock::Use;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
+use crate::smtp::Identity;
 use crate::smtp::Login;
 use crate::smtp::LoginProof;
 use crate::smtp::ScramChallenge;
@@ -29,7 +31,9 @@ pub struct LoggedIn {
 /// Why an account that has logged in may not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// The lock stops it, or the account is gone.
+    /// The account is gone, or has other credentials than those that proved the login.
+    Changed,
+    /// The lock stops it.
     Locked,
     /// The address is not one of its senders.
     ForeignSender,
@@ -41,8 +45,9 @@ pub enum Stopped {
 const DOOR: &str = "smtp-auth";
 
 impl Authenticator {
-    /// Whose login it is: locked first, then the proof. A wrong one is a strike each time, because a
-    /// program that logs in again is told so and not retried like a mail.
+    /// Whose login it is: locked first, then the proof. A wrong one is a strike, but the same wrong
+    /// password again in one session is not another: programs fall back from PLAIN to LOGIN with it by
+    /// themselves. (Proofs of SCRAM never repeat, so that each of them counts.)
     ///
     /// # Errors
     /// [`Refusal::NotAuthenticated`] for everything a stranger must not tell apart,
@@ -57,22 +62,23 @@ impl Authenticator {
         let candidate = match &login.proof {
             LoginProof::Password(password) => Candidate::Password(password),
             LoginProof::Scram { signed, proof } => Candidate::Scram { signed, proof },
+            LoginProof::Certificate(certificate) => {
+                return self.external(login, certificate, directory, now);
+            }
         };
         let account = directory.by_login_id(&login.login_id);
         let Some(account) = account.filter(|account| candidate.can_be_of(account)) else {
             // Nobody's, or of an account without such a credential: nothing can be guessed here, so
-            // nothing is counted; the work is the same.
-            return Err(self.credentials.check_stranger(candidate).await);
+            // nothing is counted, and nothing is hashed either. A stranger with made-up login IDs
+            // would take the turns of customers; the door answers at a fixed time, which hides that.
+            return Err(Refusal::NotAuthenticated);
         };
         if self.stops_logins(account, now)? {
             return Err(Refusal::NotAuthenticated);
         }
-        let once = self.store.ids().next(now).to_le_bytes();
         let guess = Guess {
             candidate,
-            identity: self
-                .key
-                .strike_identity(account, [DOOR.as_bytes(), &once[..]]),
+            identity: self.identity(login, account),
             door: DOOR,
             peer: login.peer.to_string(),
             tier: None,
@@ -86,6 +92,41 @@ impl Authenticator {
             account: Arc::clone(account),
             signature,
         })
+    }
+
+    /// A login by a certificate. It counts no strikes, because nobody guesses a certificate, and
+    /// forgives none, because it proves nothing about the password.
+    fn external(
+        &self,
+        login: &Login,
+        certificate: &[u8],
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<LoggedIn, Refusal> {
+        let account = directory.by_certificate(&certificate::fingerprint(certificate));
+        let asked = login.login_id.to_lowercase();
+        let own =
+            |account: &&Arc<Account>| asked.is_empty() || account.login_id.to_lowercase() == asked;
+        let account = account.filter(own).ok_or(Refusal::NotAuthenticated)?;
+        if self.stops_logins(account, now)? {
+            return Err(Refusal::NotAuthenticated);
+        }
+        Ok(LoggedIn {
+            account: Arc::clone(account),
+            signature: None,
+        })
+    }
+
+    /// What a wrong login is counted under: never stored but as an HMAC (promise P4).
+    fn identity(&self, login: &Login, account: &Account) -> [u8; 32] {
+        let session = login.session.to_le_bytes();
+        let (signed, proof) = match &login.proof {
+            LoginProof::Password(password) => ("password", password.expose().as_bytes()),
+            LoginProof::Scram { signed, proof } => (signed.as_str(), &proof[..]),
+            LoginProof::Certificate(certificate) => ("certificate", &certificate[..]),
+        };
+        let about = [DOOR.as_bytes(), &session, signed.as_bytes(), proof];
+        self.key.strike_identity(account, about)
     }
 
     /// What a SCRAM client is asked. For a login ID without a verifier it is made up, always the same.
@@ -107,18 +148,29 @@ impl Authenticator {
         })
     }
 
-    /// Judges a mail of an account that has logged in: not locked, and one of its senders.
+    /// What a session that this login opens keeps of it.
+    pub fn identity_of(&self, account: &Account) -> Identity {
+        Identity {
+            account: account.id.clone(),
+            credentials: self.credentials.version(account),
+        }
+    }
+
+    /// Judges a mail of an account that has logged in: by the credentials that are in force, not locked,
+    /// and one of its senders.
     ///
     /// # Errors
     /// [`Stopped`] says why not.
     pub fn may_send_as(
         &self,
-        account: &str,
+        identity: &Identity,
         reverse_path: Option<&Address>,
         directory: &Directory,
         now: Timestamp,
     ) -> Result<(), Stopped> {
-        let account = directory.by_id(account).ok_or(Stopped::Locked)?;
+        let account = directory.by_id(&identity.account);
+        let same = |account: &&Arc<Account>| self.identity_of(account) == *identity;
+        let account = account.filter(same).ok_or(Stopped::Changed)?;
         let stopped = self.stops_logins(account, now);
         if stopped.map_err(|_| Stopped::Storage)? {
             return Err(Stopped::Locked);
@@ -134,5 +186,127 @@ impl Authenticator {
     fn stops_logins(&self, account: &Account, now: Timestamp) -> Result<bool, Refusal> {
         let locks = self.locks(account).map_err(|(refusal, _)| refusal)?;
         Ok(Use::LogIn.stops_while_locked() && locks.stop(TrustTier::Proven, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::account::credential;
+    use crate::account::credential::Credentials;
+    use crate::account::lockout::InstallationKey;
+    use crate::account::scram;
+    use crate::config::Accounts;
+    use crate::config::Config;
+    use crate::config::LockOverride;
+    use crate::config::ScramVerifier;
+    use crate::secret::Secret;
+    use crate::storage::tests::scratch;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_800_000_000_000);
+
+    struct Scene {
+        authenticator: Authenticator,
+        directory: Directory,
+        _folder: tempfile::TempDir,
+    }
+
+    /// One account, `tanaka`; a check that has no place at once is given up.
+    fn scene() -> Scene {
+        let (folder, store) = scratch();
+        let password = Secret::new("kaki8sample".into());
+        let text = format!(
+            "[[account]]\nid = \"tanaka\"\nsenders = [\"tanaka@customer.example\"]\n\
+             password = \"{}\"\nscram = \"{}\"\n",
+            credential::hash(&password).unwrap(),
+            scram::verifier(&password).unwrap().text()
+        );
+        std::fs::write(folder.path().join("accounts.toml"), text).unwrap();
+        let main = folder.path().join("faxgate.toml");
+        let accounts = Accounts::load(Path::new(&main), &Config::default()).unwrap();
+        Scene {
+            authenticator: Authenticator {
+                store,
+                credentials: Credentials::new([7; 32], 1, Duration::ZERO),
+                key: InstallationKey::load_or_create(folder.path()).unwrap(),
+                lock: LockOverride::default(),
+                unproven_reach: Reach::default(),
+                relays: Vec::new(),
+                host: "fax.example".into(),
+            },
+            directory: Directory::new(&accounts),
+            _folder: folder,
+        }
+    }
+
+    fn login(login_id: &str, password: &str, session: u64) -> Login {
+        Login {
+            login_id: login_id.into(),
+            proof: LoginProof::Password(Secret::new(password.into())),
+            session,
+            peer: "192.0.2.1".parse().unwrap(),
+            received_at: NOW,
+        }
+    }
+
+    async fn strikes_after(scene: &Scene, logins: &[(&str, u64)]) -> u32 {
+        for (password, session) in logins {
+            let login = login("tanaka", password, *session);
+            let judged = scene.authenticator.login(&login, &scene.directory, NOW);
+            assert_eq!(judged.await.err(), Some(Refusal::NotAuthenticated));
+        }
+        let store = &scene.authenticator.store;
+        let locks = store.read(|tx| crate::storage::accounts::locks(tx, "tanaka"));
+        locks.await.unwrap().everything.count
+    }
+
+    #[tokio::test]
+    async fn a_login_id_that_nobody_has_takes_no_turn_of_a_customer() {
+        let scene = scene();
+        let account = scene.directory.by_id("tanaka").unwrap();
+        let held = scene.authenticator.credentials.turn(account).await;
+        assert!(held.is_some(), "all turns are taken");
+        for (login_id, refusal) in [
+            ("nobody", Refusal::NotAuthenticated),
+            ("tanaka", Refusal::Busy),
+        ] {
+            let login = login(login_id, "kaki8wrong", 1);
+            let judged = scene.authenticator.login(&login, &scene.directory, NOW);
+            assert_eq!(judged.await.err(), Some(refusal), "{login_id}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_wrong_password_in_one_session_is_one_strike() {
+        let twice = [("kaki8wrong", 1), ("kaki8wrong", 1)];
+        assert_eq!(strikes_after(&scene(), &twice).await, 1);
+    }
+
+    #[tokio::test]
+    async fn other_passwords_and_other_sessions_are_strikes_of_their_own() {
+        let two_passwords = [("kaki8wrong", 1), ("kaki9wrong", 1)];
+        assert_eq!(strikes_after(&scene(), &two_passwords).await, 2);
+        let two_sessions = [("kaki8wrong", 1), ("kaki8wrong", 2)];
+        assert_eq!(strikes_after(&scene(), &two_sessions).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_challenge_has_the_same_form_whether_somebody_has_the_login_id() {
+        let scene = scene();
+        let asked = |login_id| {
+            let challenge = scene.authenticator.challenge(login_id, &scene.directory);
+            challenge
+                .map(|asked| (asked.salt, asked.iterations))
+                .unwrap()
+        };
+        let (known, stranger) = (asked("tanaka"), asked("nobody"));
+        assert_eq!(known.0.len(), stranger.0.len());
+        assert_eq!(known.1, stranger.1);
+        assert_eq!(stranger, asked("Nobody"), "asked twice, the same");
+        assert_ne!(stranger, asked("nobody2"));
+        assert_eq!(known.1, ScramVerifier::ITERATIONS);
     }
 }

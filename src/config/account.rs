@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::accounts::Context;
+use super::certificate;
 use super::claims::Kind;
 use super::forms;
 use super::forms::Bad;
@@ -17,6 +18,7 @@ use super::result_mail::ResultMail;
 use super::scram::ScramVerifier;
 use super::section::Entry;
 use super::section::Section;
+use super::smtp;
 use crate::fax::FaxNumber;
 use crate::fax::StationId;
 use crate::smtp::Address;
@@ -38,6 +40,8 @@ pub struct Account {
     pub password: Option<String>,
     /// What proves a SCRAM-SHA-256 login.
     pub scram: Option<ScramVerifier>,
+    /// SHA-256 of client certificates (DER) that prove a session.
+    pub client_certificates: Vec<[u8; 32]>,
     /// Whether mails must carry the password.
     pub password_in_body: bool,
     /// Whether its senders must be proved: one that is not verified is refused like a forged one.
@@ -54,6 +58,8 @@ pub struct Account {
     pub result_mail: ResultMail,
     /// Calls at a time; `None` takes the queue's.
     pub max_calls: Option<usize>,
+    /// Messages a minute; `None` or 0 is no limit.
+    pub max_messages_per_minute: Option<u32>,
     /// Contact lists.
     pub lists: Vec<ContactList>,
 }
@@ -109,6 +115,7 @@ impl Account {
         let password = section.optional("password", password);
         let password_in_body = section.or("password_in_body", false, forms::boolean);
         let numbers = numbers(section, context);
+        let client_certificates = certificate::all(section, context);
         let result_mail = section.table("result_mail", |section| {
             ResultMail::read(section, context.config.gateway.language)
         });
@@ -119,6 +126,7 @@ impl Account {
             senders,
             password,
             scram: section.optional("scram", scram),
+            client_certificates,
             password_in_body,
             require_verified: section.or("require_verified", false, forms::boolean),
             station_id: section.optional("station_id", station_id),
@@ -129,6 +137,7 @@ impl Account {
             }),
             result_mail,
             max_calls: section.optional("max_calls", queue::calls),
+            max_messages_per_minute: section.optional("max_messages_per_minute", smtp::messages),
             lists: ContactList::read_all(section, context),
             id,
         };
@@ -191,7 +200,7 @@ fn numbers(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<FaxN
     claim_each(section, context, entries, claimed)
 }
 
-fn claim_each<T>(
+pub(super) fn claim_each<T>(
     section: &mut Section<'_, '_>,
     context: &mut Context<'_>,
     entries: Vec<Entry<T>>,

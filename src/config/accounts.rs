@@ -13,6 +13,7 @@ use super::beside;
 use super::claims::Claims;
 use super::claims::Kind;
 use super::mistake::Mistakes;
+use super::phc;
 use super::profile;
 use super::profile::Profiles;
 use super::salvage;
@@ -119,6 +120,7 @@ pub(super) fn read(config_file: &Path, config: &Config, mistakes: &mut Mistakes)
         if let Some(source) = Source::read(&path, &named_by, mistakes) {
             loaded.warnings.extend(readable_by_all(&source));
             let accounts = read_file(&source, &mut context, mistakes);
+            loaded.warnings.extend(weak_hashes(&source, &accounts));
             loaded.accounts.accounts.extend(accounts);
         }
         context.files.push(path);
@@ -190,6 +192,20 @@ fn readable_by_all(source: &Source) -> Option<String> {
         let file = source.path.display();
         format!("{file}: everybody on this machine may read these password hashes: chmod o-r")
     })
+}
+
+/// A warning for each account whose hash is weaker than those that are made today. A stronger one cannot
+/// be put in its place at the next login: the file is the administrator's, and the weak one would stay in it.
+fn weak_hashes(source: &Source, accounts: &[Arc<Account>]) -> Vec<String> {
+    let weak = |account: &&Arc<Account>| account.password.as_deref().is_some_and(phc::is_weak);
+    let file = source.path.display();
+    let warning = |account: &Arc<Account>| {
+        let id = &account.id;
+        format!(
+            "{file}: account `{id}`: this password hash is weaker than today's: make it anew by faxgate hash-password"
+        )
+    };
+    accounts.iter().filter(weak).map(warning).collect()
 }
 
 /// Reads arbitrary text as an accounts file; list files are not opened.

@@ -1,4 +1,5 @@
-//! What only one account may have: ids, login IDs, sender addresses and domains, numbers.
+//! What only one account may have: ids, login IDs, sender addresses and domains, numbers, client
+//! certificates.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,6 +21,8 @@ pub(super) enum Kind {
     SenderDomain,
     /// A number for received faxes.
     Number,
+    /// The fingerprint of a client certificate.
+    Certificate,
 }
 
 /// Who has what so far.
@@ -62,6 +65,7 @@ impl Claims {
                     Kind::Sender => "sender address",
                     Kind::SenderDomain => "sender domain",
                     Kind::Number => "number",
+                    Kind::Certificate => "client certificate",
                 };
                 let (file, line, column) = (file.display(), at.line, at.column);
                 let problem =

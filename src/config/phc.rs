@@ -4,6 +4,11 @@ use std::ops::RangeInclusive;
 
 /// Most memory of one check in KiB: 1 GiB. A hash that asks for more would stop the gateway.
 const MAX_MEMORY: u32 = 1024 * 1024;
+/// Most memory of one check in KiB times its passes: 2 GiB are some seconds of a processor, which every
+/// guess of a stranger costs.
+const MAX_WORK: u64 = 2 * 1024 * 1024;
+/// Memory in KiB and passes of the hashes that are made today (the least that OWASP advises).
+const TODAY: (u32, u32) = (19_456, 2);
 
 /// Whether `text` has the PHC form of an Argon2id hash with bearable parameters.
 ///
@@ -32,7 +37,16 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
     }
 }
 
-fn check_parameters(field: &str) -> Result<(), &'static str> {
+/// Whether the hash, which [`check`] has passed, is cheaper to guess than those that `hash-password` makes.
+pub(super) fn is_weak(text: &str) -> bool {
+    let parameters = text.split('$').find(|field| field.starts_with("m="));
+    let [memory, passes, _] = parameters.map(values).unwrap_or_default();
+    let work = |memory: u32, passes: u32| u64::from(memory) * u64::from(passes);
+    work(memory.unwrap_or(0), passes.unwrap_or(0)) < work(TODAY.0, TODAY.1)
+}
+
+/// m, t and p.
+fn values(field: &str) -> [Option<u32>; 3] {
     let mut values = [None; 3];
     for (parameter, (value, name)) in field.split(',').zip(values.iter_mut().zip(["m", "t", "p"])) {
         let (found, number) = parameter.split_once('=').unwrap_or_default();
@@ -40,14 +54,21 @@ fn check_parameters(field: &str) -> Result<(), &'static str> {
             .then(|| number.parse::<u32>().ok())
             .flatten();
     }
-    let [Some(memory), Some(passes), Some(lanes)] = values else {
+    values
+}
+
+fn check_parameters(field: &str) -> Result<(), &'static str> {
+    let [Some(memory), Some(passes), Some(lanes)] = values(field) else {
         return Err("this Argon2id hash has no parameters m, t, p");
     };
     if field.split(',').count() > 3 {
         return Err("this Argon2id hash has unknown parameters");
     }
-    if memory > MAX_MEMORY || passes > 64 || lanes > 64 {
-        return Err("this Argon2id hash asks for too much memory or time");
+    let work = u64::from(memory) * u64::from(passes);
+    if memory > MAX_MEMORY || work > MAX_WORK || passes > 64 || lanes > 64 {
+        return Err(
+            "this Argon2id hash asks for too much memory or time (m at most 1048576, m times t at most 2097152, p at most 64)",
+        );
     }
     if passes == 0 || lanes == 0 || memory / 8 < lanes {
         return Err("this Argon2id hash has parameters that are too small");
@@ -79,6 +100,22 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_with_less_work_than_todays_is_weak() {
+        for (head, weak) in [
+            ("v=19$m=19456,t=2,p=1", false),
+            ("m=65536,t=1,p=4", false),
+            ("v=19$m=19456,t=1,p=1", true),
+            ("m=4096,t=3,p=1", true),
+        ] {
+            assert_eq!(
+                is_weak(&format!("$argon2id${head}${SALT}${HASH}")),
+                weak,
+                "{head}"
+            );
+        }
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         for text in [
             "hunter2".to_owned(),
@@ -86,6 +123,9 @@ mod tests {
             format!("$argon2i$v=19$m=19456,t=2,p=1${SALT}${HASH}"),
             format!("$argon2id$v=18$m=19456,t=2,p=1${SALT}${HASH}"),
             format!("$argon2id$v=19$m=1048577,t=2,p=1${SALT}${HASH}"),
+            format!("$argon2id$v=19$m=1048576,t=3,p=1${SALT}${HASH}"),
+            format!("$argon2id$v=19$m=19456,t=65,p=1${SALT}${HASH}"),
+            format!("$argon2id$v=19$m=19456,t=2,p=65${SALT}${HASH}"),
             format!("$argon2id$v=19$m=19456,t=0,p=1${SALT}${HASH}"),
             format!("$argon2id$v=19$m=8,t=2,p=2${SALT}${HASH}"),
             format!("$argon2id$v=19$m=19456,t=2${SALT}${HASH}"),

@@ -36,6 +36,10 @@ pub struct Smtp {
     pub max_connections: usize,
     /// Most connections at a time from one address.
     pub max_connections_per_address: usize,
+    /// Most messages a minute from one address; 0 for no limit.
+    pub max_messages_per_minute: u32,
+    /// How long a client waits that was refused something.
+    pub tarpit: Duration,
     /// Mistaken commands after which a session is closed.
     pub max_errors: u32,
     /// Longest wait for a command (RFC 5321 section 4.5.3.2.7 asks for five minutes).
@@ -64,6 +68,8 @@ impl Default for Smtp {
             max_depth: 30,
             max_connections: 2000,
             max_connections_per_address: 200,
+            max_messages_per_minute: 0,
+            tarpit: Duration::ZERO,
             max_errors: 20,
             command_timeout: 5 * MIN,
             data_timeout: 30 * MIN,
@@ -105,6 +111,14 @@ impl Smtp {
                 default.max_connections_per_address,
                 connections,
             ),
+            max_messages_per_minute: section.or(
+                "max_messages_per_minute",
+                default.max_messages_per_minute,
+                messages,
+            ),
+            tarpit: section.or("tarpit", default.tarpit, |value| {
+                forms::duration(value, Duration::ZERO..=MIN / 2)
+            }),
             max_errors: section.or("max_errors", default.max_errors, |value| {
                 forms::number(value, 1..=10_000)
             }),
@@ -142,6 +156,11 @@ impl Smtp {
             ("max_depth", show::number(self.max_depth)),
             ("max_connections", show::number(self.max_connections)),
             ("max_connections_per_address", show::number(per_address)),
+            (
+                "max_messages_per_minute",
+                show::number(self.max_messages_per_minute),
+            ),
+            ("tarpit", show::duration(self.tarpit)),
             ("max_errors", show::number(self.max_errors)),
             ("command_timeout", show::duration(self.command_timeout)),
             ("data_timeout", show::duration(self.data_timeout)),
@@ -149,6 +168,11 @@ impl Smtp {
             ("password_wait", show::duration(self.password_wait)),
         ])
     }
+}
+
+/// Messages a minute; 0 for no limit.
+pub(super) fn messages(value: &toml::de::DeValue<'_>) -> Result<u32, forms::Bad> {
+    forms::number(value, 0..=1_000_000)
 }
 
 fn connections(value: &toml::de::DeValue<'_>) -> Result<usize, forms::Bad> {

@@ -147,7 +147,7 @@ fn the_configuration_in_force_is_shown_with_every_key_and_reads_back() {
     };
     let text = "[gateway]\nprofiles = \"mine\"\nname = \"gate.example\"\n[lock]\nstrikes = 5\nwithin = 90\nlasts = \"2s\"\n\
                 [destinations]\nallow = [\"+\"]\ndeny = []\n[monitor]\nlisten = \"\"\n[mail]\nsmarthost = \"smtp://[::1]\"\n\
-                [tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n\
+                [tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\nclient_ca = \"c.pem\"\n\
                 [smtp]\nlisten_tls = [\"[::1]:465\"]\nnormalize_bare_lf = [\"192.0.2.7\", \"10.0.0.0/8\"]\n\
                 [verify]\n[dns]\nservers = [\"[::1]:53\"]\n[[relay]]\nnetworks = [\"::1\"]";
     let config = parse(text).unwrap();
@@ -451,6 +451,28 @@ fn hashes_that_everybody_may_read_are_worth_a_warning() {
         let loaded = LoadedAccounts::load(&folder.path().join("x"), &Config::default()).unwrap();
         assert_eq!(loaded.warnings.len(), warnings, "{mode:o}");
     }
+}
+
+#[test]
+fn a_weak_hash_is_worth_a_warning_and_one_that_costs_too_much_is_a_mistake() {
+    let account = |parameters: &str| {
+        accounts(&format!(
+            "[[account]]\nid = \"tanaka\"\nsenders = [\"a@b.example\"]\npassword = \"$argon2id$v=19${parameters}\
+             $c2FsdHNhbHRzYWx0c2FsdA$Ym9keWJvZHlib2R5Ym9keWJvZHlib2R5Ym9keWJvZHk\"\n"
+        ))
+    };
+    let weak = account("m=4096,t=1,p=1").unwrap().warnings.join("");
+    assert!(
+        weak.contains("account `tanaka`") && weak.contains("weaker"),
+        "{weak}"
+    );
+    let warnings = account("m=19456,t=2,p=1").unwrap().warnings;
+    assert!(!warnings.join("").contains("weaker"), "{warnings:?}");
+    let mistake = account("m=1048576,t=64,p=1").unwrap_err();
+    assert!(
+        mistake.contains("too much memory or time") && !mistake.contains("c2Fsd"),
+        "{mistake}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One line becomes one command, or the reason why it is none.
 
+mod parameter;
 mod path;
 
 use std::borrow::Cow;
@@ -9,6 +10,10 @@ use smtp_proto::Request;
 
 use crate::secret::Secret;
 use crate::smtp::Address;
+
+use parameter::announced;
+use parameter::is_xtext;
+use parameter::text_body;
 
 /// A command of RFC 5321 as far as this door knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +46,7 @@ pub(super) enum Command {
     StartTls,
     /// A command of an extension that is not offered.
     Unsupported,
-    /// `BURL`, or a `BDAT` without a size: what follows it may be no command.
+    /// `BURL`, or a `BDAT` that cannot be read: what follows it may be no command.
     UnsupportedChunk,
     /// `VRFY`
     Vrfy,
@@ -54,8 +59,9 @@ pub(super) struct Mail {
     pub(super) reverse_path: Option<Address>,
     /// Bytes the client announces (RFC 1870); saturates.
     pub(super) size: Option<u64>,
-    /// Whether the message is binary (RFC 3030 section 3).
-    pub(super) binary: bool,
+    /// Whether it names who handed the message in before (`AUTH=`, RFC 4954 section 5). Whom it names
+    /// means nothing here and is not kept.
+    pub(super) says_author: bool,
 }
 
 /// What `AUTH` says.
@@ -100,6 +106,19 @@ pub(super) enum Mistake {
 /// # Errors
 /// [`Mistake`] says what to answer.
 pub(super) fn parse(line: &[u8], host: &str) -> Result<Command, Mistake> {
+    match read(line, host) {
+        Err(_) if is_like_chunk(line) => Ok(Command::UnsupportedChunk),
+        read => read,
+    }
+}
+
+/// Whether the client may mean a chunk, however badly it says so.
+fn is_like_chunk(line: &[u8]) -> bool {
+    let verb = line.trim_ascii_start().get(..4);
+    verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
+}
+
+fn read(line: &[u8], host: &str) -> Result<Command, Mistake> {
     let text = text(line)?;
     let argument = |verb: &str| {
         let (head, rest) = text.split_at_checked(verb.len())?;
@@ -142,7 +161,7 @@ fn mail(rest: &str, host: &str) -> Result<Command, Mistake> {
         "" => None,
         path => Some(path::address(path, host).ok_or(Mistake::Sender)?),
     };
-    let (mut size, mut binary) = (None, false);
+    let (mut size, mut says_author) = (None, false);
     for parameter in parameters.split_ascii_whitespace() {
         let (name, value) = match parameter.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -150,17 +169,18 @@ fn mail(rest: &str, host: &str) -> Result<Command, Mistake> {
         };
         match (name.to_ascii_uppercase().as_str(), value) {
             ("SIZE", Some(digits)) => size = Some(announced(digits)?),
-            ("BODY", Some(body)) => binary = is_binary(body)?,
+            ("BODY", Some(body)) => text_body(body)?,
+            ("AUTH", Some(author)) if is_xtext(author) => says_author = true,
             // RFC 6531 section 3.4. UTF-8 is read in every address; the parameter changes nothing.
             ("SMTPUTF8", None) => {}
-            ("SIZE" | "BODY" | "SMTPUTF8", _) => return Err(Mistake::ParameterValue),
+            ("AUTH" | "SIZE" | "BODY" | "SMTPUTF8", _) => return Err(Mistake::ParameterValue),
             _ => return Err(Mistake::UnknownParameter),
         }
     }
     Ok(Command::Mail(Mail {
         reverse_path,
         size,
-        binary,
+        says_author,
     }))
 }
 
@@ -210,25 +230,6 @@ fn path_of<'a>(keyword: &str, rest: &'a str) -> Result<(&'a str, &'a str), Mista
     }
     let rest = rest.trim_start().strip_prefix(':');
     rest.and_then(path::split).ok_or(Mistake::Argument)
-}
-
-/// RFC 1870 section 3: up to twenty digits.
-fn announced(digits: &str) -> Result<u64, Mistake> {
-    if digits.is_empty() || digits.len() > 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Mistake::ParameterValue);
-    }
-    Ok(digits.parse().unwrap_or(u64::MAX))
-}
-
-/// RFC 6152 section 2, RFC 3030 section 3.
-fn is_binary(body: &str) -> Result<bool, Mistake> {
-    if body.eq_ignore_ascii_case("7BIT") || body.eq_ignore_ascii_case("8BITMIME") {
-        Ok(false)
-    } else if body.eq_ignore_ascii_case("BINARYMIME") {
-        Ok(true)
-    } else {
-        Err(Mistake::ParameterValue)
-    }
 }
 
 /// Every command without a path, by the grammar crate.
@@ -357,12 +358,52 @@ mod tests {
             ("MAIL FROM:<a@b> FOO", Mistake::UnknownParameter),
             ("MAIL FROM:<a@b> RET=HDRS", Mistake::UnknownParameter),
             ("MAIL FROM:<a@b> BODY=9BIT", Mistake::ParameterValue),
+            ("MAIL FROM:<a@b> BODY=BINARYMIME", Mistake::ParameterValue),
+            ("MAIL FROM:<a@b> AUTH", Mistake::ParameterValue),
+            ("MAIL FROM:<a@b> AUTH=", Mistake::ParameterValue),
+            ("MAIL FROM:<a@b> AUTH=a+4", Mistake::ParameterValue),
+            ("MAIL FROM:<a@b> AUTH=a=b", Mistake::ParameterValue),
             ("MAIL FROM:<a@b> SIZE", Mistake::ParameterValue),
             ("MAIL FROM:<a@b> SIZE=-1", Mistake::ParameterValue),
             ("RCPT TO:<a@b> NOTIFY=NEVER", Mistake::UnknownParameter),
             ("RCPT TO:<>", Mistake::Recipient),
         ] {
             assert_eq!(read(line), Err(mistake), "{line}");
+        }
+    }
+
+    #[test]
+    fn mail_may_name_who_handed_the_message_in_before() {
+        for (line, says_author) in [
+            ("MAIL FROM:<a@b>", false),
+            ("MAIL FROM:<a@b> AUTH=<>", true),
+            ("MAIL FROM:<a@b> SIZE=5 auth=e+3Dmc2@b.example", true),
+        ] {
+            let Ok(Command::Mail(mail)) = read(line) else {
+                panic!("{line}")
+            };
+            assert_eq!(mail.says_author, says_author, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_cannot_be_read_is_never_taken_for_another_mistake() {
+        for line in [
+            &b"BDAT 6\n"[..],
+            b"bdat 6\0\r\n",
+            b"BDAT\t6\r\n",
+            b" BDAT 6\r\n",
+            b"BDAT6\r\n",
+            b"BDAT 6\xff LAST\r\n",
+            b"BDAT +6\r\n",
+        ] {
+            let command = parse(line, "gw.example");
+            assert_eq!(
+                command,
+                Ok(Command::UnsupportedChunk),
+                "{}",
+                line.escape_ascii()
+            );
         }
     }
 

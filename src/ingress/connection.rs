@@ -1,5 +1,7 @@
 //! One connection: reads and writes for a session, each within its time.
 
+mod buffer;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,7 +14,6 @@ use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio::time::timeout_at;
 use tracing::Instrument;
-use zeroize::Zeroize;
 
 use crate::ingress::Door;
 use crate::ingress::LoginVerdict;
@@ -25,10 +26,15 @@ use crate::ingress::session::Arrived;
 use crate::ingress::session::Claim;
 use crate::ingress::session::Close;
 use crate::ingress::session::Event;
+use crate::ingress::session::Secured;
 use crate::ingress::session::Session;
 use crate::ingress::wire::Wire;
+use crate::refusal::Refusal;
 use crate::smtp::Login;
 use crate::smtp::ReceivedMessage;
+
+use buffer::Buffer;
+use buffer::IDLE_READ;
 
 /// Talks SMTP on `io` with the client at `peer` until either side ends it.
 ///
@@ -39,7 +45,7 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let wire = Wire::Clear(io);
-    converse(service, wire, peer).await;
+    converse(service, wire, peer, None).await;
 }
 
 /// The same where TLS begins with the connection (RFC 8314 section 3).
@@ -51,26 +57,31 @@ where
     let mut wire = Wire::Clear(io);
     // Boxed: the future of a handshake is large, and an idle session must be small.
     let mut shutdown = service.shutdown.clone();
-    if Box::pin(secure(service, &mut wire, peer, &mut shutdown)).await {
-        converse(service, wire, peer).await;
+    let secured = Box::pin(secure(service, &mut wire, peer, &mut shutdown)).await;
+    if secured.is_some() {
+        converse(service, wire, peer, secured).await;
     }
 }
 
-async fn converse<D, IO>(service: &Service<D>, wire: Wire<IO>, peer: IpAddr)
-where
+async fn converse<D, IO>(
+    service: &Service<D>,
+    wire: Wire<IO>,
+    peer: IpAddr,
+    secured: Option<Box<Secured>>,
+) where
     D: Door,
     IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
     metrics::counter!(metric::SESSIONS).increment(1);
-    let is_secure = matches!(wire, Wire::Tls(_));
     let mut connection = Connection {
         service,
         io: wire,
         peer,
-        session: Session::new(service, peer, is_secure),
+        session: Session::new(service, peer, secured),
         buffer: Buffer::of(IDLE_READ),
         deadline: Instant::now() + service.limits.command_timeout,
-        data_began: None,
+        content: None,
+        number: None,
         shutdown: service.shutdown.clone(),
     };
     let end = connection.run().await;
@@ -86,28 +97,26 @@ where
     );
 }
 
-/// Begins TLS within its time; whether it succeeded.
+/// Begins TLS within its time; what it showed, if it succeeded.
 async fn secure<D, IO>(
     service: &Service<D>,
     wire: &mut Wire<IO>,
     peer: IpAddr,
     shutdown: &mut watch::Receiver<bool>,
-) -> bool
+) -> Option<Box<Secured>>
 where
     D: Door,
     IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let Some(tls) = &service.tls else {
-        return false;
-    };
+    let tls = service.tls.as_ref()?;
     let limit = HANDSHAKE.min(service.limits.command_timeout);
     let done = tokio::select! {
         biased;
-        () = stopped(shutdown) => return false,
-        done = timeout(limit, wire.secure(tls)) => done,
+        () = stopped(shutdown) => return None,
+        done = timeout(limit, wire.secure(tls, service.clock.now())) => done,
     };
     let result = match &done {
-        Ok(Ok(())) => "done",
+        Ok(Ok(_)) => "done",
         Ok(Err(error)) => {
             tracing::info!(%peer, %error, "TLS handshake failed");
             "failed"
@@ -118,7 +127,8 @@ where
         }
     };
     metrics::counter!(metric::HANDSHAKES, "result" => result).increment(1);
-    result == "done"
+    let certificate = done.ok()?.ok()?.map(Vec::into_boxed_slice);
+    Some(Box::new(Secured { certificate }))
 }
 
 struct Connection<'s, D, IO> {
@@ -129,7 +139,9 @@ struct Connection<'s, D, IO> {
     buffer: Buffer,
     /// When the command, or the whole message, must have arrived.
     deadline: Instant,
-    data_began: Option<Instant>,
+    /// The content that is arriving, and when it began.
+    content: Option<(u32, Instant)>,
+    number: Option<u64>,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -142,6 +154,9 @@ enum Step {
     /// TLS.
     StartTls,
 }
+
+/// The service stops.
+struct Stopping;
 
 /// How a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +195,9 @@ where
             if tally.logins != before.logins {
                 self.buffer.wipe();
             }
+            if tally.refusals != before.refusals && Box::pin(self.tarpit()).await.is_err() {
+                return End::Stopping;
+            }
             match step {
                 Step::Read => {}
                 Step::Close(close) => return End::Closed(close),
@@ -189,6 +207,19 @@ where
             if tally != before {
                 self.restart_clocks();
             }
+        }
+    }
+
+    /// Makes a client wait that was refused something: programs that try many things hurry.
+    async fn tarpit(&mut self) -> Result<(), Stopping> {
+        let pause = self.service.limits.tarpit;
+        if pause.is_zero() {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.shutdown) => Err(Stopping),
+            () = tokio::time::sleep(pause) => Ok(()),
         }
     }
 
@@ -222,28 +253,37 @@ where
         }
         let handshake = secure(self.service, &mut self.io, self.peer, &mut self.shutdown);
         // Boxed: the future of a handshake is large, and an idle session must be small.
-        let done = Box::pin(handshake).await;
-        if done {
-            self.session.secured();
+        let secured = Box::pin(handshake).await;
+        let done = secured.is_some();
+        if let Some(secured) = secured {
+            self.session.secured(secured);
         }
         done
     }
 
     /// Asks the door about a login.
     async fn log_in(&mut self, claim: Claim) -> LoginVerdict {
+        let Some(session) = self.number() else {
+            let (refusal, not_before) = (Refusal::Busy, None);
+            return LoginVerdict::Refused {
+                refusal,
+                not_before,
+            };
+        };
         let received_at = self.service.clock.now();
         let incident = format!("{:x}", received_at.as_ms());
         let span = tracing::info_span!("login", incident, peer = %self.peer);
         let login = Login {
             login_id: claim.login_id,
             proof: claim.proof,
+            session,
             peer: self.peer,
             received_at,
         };
         let verdict = self.service.door.login(login).instrument(span).await;
         let result = match &verdict {
-            LoginVerdict::Accepted { account, .. } => {
-                tracing::info!(peer = %self.peer, account, "login accepted");
+            LoginVerdict::Accepted { identity, .. } => {
+                tracing::info!(peer = %self.peer, account = identity.account, "login accepted");
                 "accepted"
             }
             LoginVerdict::Refused {
@@ -259,6 +299,16 @@ where
         };
         metrics::counter!(metric::LOGINS, "result" => result).increment(1);
         verdict
+    }
+
+    /// What names this session in logins, drawn at the first one; `None` without randomness.
+    fn number(&mut self) -> Option<u64> {
+        if self.number.is_none() {
+            let mut bytes = [0; 8];
+            getrandom::fill(&mut bytes).ok()?;
+            self.number = Some(u64::from_le_bytes(bytes));
+        }
+        self.number
     }
 
     /// Gives the message to the door and words its verdict.
@@ -326,18 +376,26 @@ where
         }
     }
 
-    /// A command in time gives time for the next one; single bytes of one do not.
+    /// A command in time gives time for the next one; single bytes of one do not. A whole message has
+    /// its time from its beginning on, in however many chunks it comes.
     fn restart_clocks(&mut self) {
         let now = Instant::now();
-        if let Some(began) = self.data_began.take() {
-            metrics::histogram!(metric::DATA_SECONDS).record((now - began).as_secs_f64());
-        }
         let limits = &self.service.limits;
-        if self.session.in_data() {
-            self.data_began = Some(now);
-            self.deadline = now + limits.data_timeout;
-        } else {
-            self.deadline = now + limits.command_timeout;
+        let arriving = self.session.content_number();
+        if let Some((number, began)) = self.content
+            && arriving != Some(number)
+        {
+            metrics::histogram!(metric::DATA_SECONDS).record((now - began).as_secs_f64());
+            self.content = None;
+        }
+        self.deadline = now + limits.command_timeout;
+        if let Some(number) = arriving {
+            let (_, began) = *self.content.get_or_insert((number, now));
+            let end = began + limits.data_timeout;
+            self.deadline = match self.session.in_data() {
+                true => end,
+                false => end.min(self.deadline),
+            };
         }
     }
 
@@ -345,7 +403,7 @@ where
     async fn part(&mut self, end: End) {
         match end {
             End::Gone => return,
-            End::Late if self.session.in_data() => self.session.say(&reply::SLOW),
+            End::Late if self.session.content_number().is_some() => self.session.say(&reply::SLOW),
             End::Late => self.session.say(&reply::IDLE),
             End::Stopping => self.session.say(&reply::STOPPING),
             End::Closed(_) => {}
@@ -374,54 +432,6 @@ where
     }
 }
 
-/// Bytes as they come from the client, wiped before the memory is given back.
-#[derive(Default)]
-struct Buffer {
-    bytes: Vec<u8>,
-    /// How many bytes from the start were ever written.
-    used: usize,
-}
-
-impl Buffer {
-    fn of(size: usize) -> Self {
-        Self {
-            bytes: vec![0; size],
-            used: 0,
-        }
-    }
-
-    /// Takes the size that the next read wants: small while idle, larger the more a message fills.
-    fn suit(&mut self, in_data: bool) {
-        let size = match self.bytes.len() {
-            _ if !in_data => IDLE_READ,
-            size if size < FIRST_READ => FIRST_READ,
-            size if self.used == size => FULL_READ,
-            size => size,
-        };
-        if size != self.bytes.len() {
-            *self = Self::of(size);
-        }
-    }
-
-    /// Forgets what was read: a password may have been in it.
-    fn wipe(&mut self) {
-        if let Some(used) = self.bytes.get_mut(..self.used) {
-            used.zeroize();
-        }
-        self.used = 0;
-    }
-
-    fn filled(&mut self, read: usize) {
-        self.used = self.used.max(read);
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        self.wipe();
-    }
-}
-
 /// Returns once the service stops.
 pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     if shutdown.wait_for(|stop| *stop).await.is_err() {
@@ -430,12 +440,6 @@ pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Bytes read at a time while a command is awaited.
-const IDLE_READ: usize = 1024;
-/// Bytes read at a time at the beginning of a message.
-const FIRST_READ: usize = 8 * 1024;
-/// Bytes read at a time once a message has filled the first buffer.
-const FULL_READ: usize = 64 * 1024;
 /// Longest time for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Longest wait for a client that we closed on to close as well.

@@ -18,6 +18,7 @@ use crate::ingress::session::Session;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+use crate::smtp::Identity;
 use crate::smtp::LoginProof;
 use crate::smtp::ReceivedMessage;
 use crate::time::SystemClock;
@@ -69,7 +70,8 @@ struct Transcript {
 
 fn drive<'a>(service: &Service<OpenDoor>, pieces: impl Iterator<Item = &'a [u8]>) -> Transcript {
     let mut transcript = Transcript::default();
-    let mut session = Session::new(service, IpAddr::V4(Ipv4Addr::LOCALHOST), true);
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let mut session = Session::new(service, peer, Some(Box::default()));
     'pieces: for piece in pieces {
         let mut rest = piece;
         loop {
@@ -82,7 +84,10 @@ fn drive<'a>(service: &Service<OpenDoor>, pieces: impl Iterator<Item = &'a [u8]>
                     let not_before = None;
                     let verdict = match claim.login_id.as_str() {
                         "a" => LoginVerdict::Accepted {
-                            account: claim.login_id,
+                            identity: Identity {
+                                account: claim.login_id,
+                                credentials: [0; 32],
+                            },
                             signature: matches!(claim.proof, LoginProof::Scram { .. })
                                 .then_some([7; 32]),
                         },

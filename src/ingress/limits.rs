@@ -84,7 +84,7 @@ impl Drop for Place {
 }
 
 /// What counts as one address: a host of IPv6 owns the lower 64 bits (RFC 4291 section 2.5.4).
-fn network(peer: IpAddr) -> IpAddr {
+pub(super) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -152,23 +152,21 @@ impl Reader {
 }
 
 /// Collects a message that comes in chunks (RFC 3030). Their length says where it ends, so that no byte
-/// of it can end it early; unless it is declared as binary its lines must still be lines.
+/// of it can end it early; its lines must be lines all the same.
 pub(super) struct Pieces {
     raw: Zeroizing<Vec<u8>>,
     most: usize,
-    binary: bool,
     /// Whether the last byte was a CR.
     after_cr: bool,
     flaw: Option<Flaw>,
 }
 
 impl Pieces {
-    /// At most `most` bytes; `binary` after `BODY=BINARYMIME`.
-    pub(super) fn new(most: usize, binary: bool) -> Self {
+    /// At most `most` bytes.
+    pub(super) fn new(most: usize) -> Self {
         Self {
             raw: Zeroizing::new(Vec::new()),
             most,
-            binary,
             after_cr: false,
             flaw: None,
         }
@@ -187,9 +185,7 @@ impl Pieces {
         if self.flaw.is_some() {
             return;
         }
-        if !self.binary {
-            self.look_at(bytes);
-        }
+        self.look_at(bytes);
         if self.flaw.is_none() {
             append(&mut self.raw, bytes);
         }

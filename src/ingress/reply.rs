@@ -86,11 +86,13 @@ pub(super) const LOGIN_CANCELLED: Reply = Reply::fixed(501, "5.0.0", "Authentica
 pub(super) const LOGIN_UNREADABLE: Reply = Reply::fixed(501, "5.5.2", "Response not understood");
 pub(super) const LOGIN_LATER: Reply =
     Reply::fixed(454, "4.7.0", "Temporary authentication failure");
+pub(super) const LOGIN_OVER: Reply =
+    Reply::fixed(421, "4.7.0", "The login has ended, log in again");
 pub(super) const LOGIN_FAILED: Reply = Reply::fixed(535, "5.7.8", "Authentication failed");
 pub(super) const CHUNK_ONLY: Reply = Reply::fixed(503, "5.5.1", "BDAT is in use");
+pub(super) const CHUNKS_BROKEN: Reply =
+    Reply::fixed(503, "5.5.1", "A chunk was refused; RSET first");
 pub(super) const CHUNK_UNREADABLE: Reply = Reply::fixed(501, "5.5.4", "No chunk can be read");
-pub(super) const CHUNK_BEFORE_FAILED: Reply =
-    Reply::fixed(503, "5.5.1", "A chunk before this one was refused");
 pub(super) const NO_RECIPIENTS: Reply = Reply::fixed(554, "5.5.1", "No valid recipients");
 pub(super) const TOO_MANY_RECIPIENTS: Reply = Reply::fixed(452, "4.5.3", "Too many recipients");
 pub(super) const TOO_BIG: Reply = Reply::fixed(552, "5.3.4", "Message is larger than SIZE allows");
@@ -101,6 +103,11 @@ pub(super) const EARLY: Reply = Reply::fixed(554, "5.5.0", "Message sent before 
 pub(super) const IDLE: Reply = Reply::fixed(421, "4.4.2", "No command in time");
 pub(super) const SLOW: Reply = Reply::fixed(421, "4.4.2", "No end of message in time");
 pub(super) const STOPPING: Reply = Reply::fixed(421, "4.3.2", "Service stops, try again soon");
+pub(super) const TOO_MANY_MESSAGES: Reply = Reply::fixed(
+    450,
+    "4.7.1",
+    "Too many messages from your address, try later",
+);
 pub(super) const FULL: Reply = Reply::fixed(421, "4.3.2", "Too many connections, try later");
 pub(super) const FULL_FOR_ADDRESS: Reply =
     Reply::fixed(421, "4.7.0", "Too many connections from your address");
@@ -130,6 +137,8 @@ pub(super) struct Extensions {
     pub(super) starttls: bool,
     /// Whether a login is taken here (RFC 4954).
     pub(super) auth: bool,
+    /// Whether the client's certificate is one to log in with (EXTERNAL, RFC 4422 appendix A).
+    pub(super) external: bool,
 }
 
 /// Appends the answer to EHLO: our name and exactly the extensions we keep.
@@ -142,12 +151,13 @@ pub(super) fn write_extensions(name: &str, extensions: &Extensions, out: &mut Ve
         ""
     };
     let auth = match extensions.auth {
+        true if extensions.external => format!("250-AUTH {} EXTERNAL\r\n", sasl::OFFERED),
         true => format!("250-AUTH {}\r\n", sasl::OFFERED),
         false => String::new(),
     };
     let keywords = format!(
         "250-{name}\r\n250-SIZE {size}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n\
-         250-CHUNKING\r\n250-BINARYMIME\r\n250-LIMITS RCPTMAX={most}\r\n{starttls}{auth}\
+         250-CHUNKING\r\n250-LIMITS RCPTMAX={most}\r\n{starttls}{auth}\
          250 ENHANCEDSTATUSCODES\r\n"
     );
     out.extend_from_slice(keywords.as_bytes());
@@ -177,6 +187,7 @@ pub(super) fn login_refusal(refusal: &Refusal) -> Reply {
         | Refusal::Malformed(_)
         | Refusal::NoSuchList
         | Refusal::Number(_)
+        | Refusal::TooMany
         | Refusal::Undecided
         | Refusal::UnknownOption(_) => LOGIN_FAILED,
     }
@@ -185,6 +196,7 @@ pub(super) fn login_refusal(refusal: &Refusal) -> Reply {
 /// The answer to a reverse-path that the account that logged in may not use.
 pub(super) fn sender(refusal: &SenderRefusal) -> Reply {
     match refusal {
+        SenderRefusal::Changed => LOGIN_OVER,
         SenderRefusal::Locked => LOGIN_FAILED,
         SenderRefusal::NotYours => {
             Reply::fixed(550, "5.7.1", "Not a sender address of this account")
@@ -255,6 +267,7 @@ pub(super) fn refusal(refusal: &Refusal, incident: &str) -> Reply {
             let text = format!("Not stored, try again later (incident {incident})");
             Reply::quoting(451, "4.3.0", &text)
         }
+        Refusal::TooMany => Reply::fixed(450, "4.7.1", "Too many messages, try later"),
         Refusal::Undecided => {
             Reply::fixed(451, "4.4.3", "The sender's DNS gave no answer, try later")
         }
@@ -320,6 +333,7 @@ mod tests {
             (Refusal::NoSuchList, "550 5.1.1 "),
             (Refusal::Number(NumberError::TooLong), "550 5.1.3 "),
             (Refusal::NotAuthenticated, "550 5.7.8 "),
+            (Refusal::TooMany, "450 4.7.1 "),
             (
                 Refusal::UnknownOption("/zz".into()),
                 "550 5.5.4 Subject option not understood: /zz\r\n",

@@ -7,12 +7,14 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 use crate::smtp::ScramChallenge;
 
-/// What we offer, as EHLO names it.
+/// What we offer to everybody, as EHLO names it.
 pub(super) const OFFERED: &str = "PLAIN LOGIN SCRAM-SHA-256";
 
 /// A way to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mechanism {
+    /// By the client's certificate (RFC 4422 appendix A); its message is empty or the login ID.
+    External,
     /// Login ID and password in two answers; never standardised, and widespread.
     Login,
     /// RFC 4616.
@@ -25,6 +27,7 @@ impl Mechanism {
     /// The mechanism of this name, in any case.
     pub(super) fn named(name: &str) -> Option<Self> {
         match name.to_ascii_uppercase().as_str() {
+            "EXTERNAL" => Some(Self::External),
             "LOGIN" => Some(Self::Login),
             "PLAIN" => Some(Self::Plain),
             "SCRAM-SHA-256" => Some(Self::ScramSha256),

@@ -1,6 +1,7 @@
 //! The dialogue itself: bytes in, replies and messages out. No sockets, no clock.
 
 mod chunk;
+mod envelope;
 mod login;
 mod secure;
 
@@ -12,7 +13,6 @@ use crate::ingress::Door;
 use crate::ingress::Service;
 use crate::ingress::command;
 use crate::ingress::command::Command;
-use crate::ingress::command::Mail;
 use crate::ingress::message;
 use crate::ingress::message::Flaw;
 use crate::ingress::message::Pieces;
@@ -23,23 +23,25 @@ use crate::ingress::reply::Extensions;
 use crate::ingress::reply::Reply;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+use crate::smtp::Identity;
 
 use chunk::Chunk;
 use login::Exchange;
 use login::Line;
 
 pub(super) use login::Claim;
+pub(super) use secure::Secured;
 
 /// The state of one session (RFC 5321 section 3).
 pub(super) struct Session<'s, D> {
     service: &'s Service<D>,
     peer: IpAddr,
-    /// Whether TLS is in use.
-    secure: bool,
+    /// What the handshake showed, if TLS is in use.
+    secured: Option<Box<Secured>>,
     /// Whether EHLO or HELO was said.
     greeted: bool,
-    /// The account that has logged in.
-    account: Option<String>,
+    /// Who has logged in.
+    identity: Option<Box<Identity>>,
     exchange: Option<Exchange>,
     transaction: Option<Box<Transaction>>,
     data: Option<Box<Reader>>,
@@ -57,13 +59,17 @@ pub(super) struct Tally {
     /// Commands, mistaken ones included.
     pub(super) commands: u64,
     /// Commands since the last message that was accepted.
-    pub(super) idle_commands: u64,
+    pub(super) idle_commands: u32,
     /// Mistaken commands.
     pub(super) mistakes: u32,
     /// Messages read to their end.
     pub(super) messages: u64,
     /// Lines that belonged to a login.
-    pub(super) logins: u64,
+    pub(super) logins: u32,
+    /// Replies that refuse for good (5xx).
+    pub(super) refusals: u32,
+    /// Contents that began, whether or not they were wanted.
+    pub(super) contents: u32,
 }
 
 /// What the session asks of whoever drives it.
@@ -101,28 +107,32 @@ pub(super) struct Arrived {
 
 /// A mail transaction (RFC 5321 section 3.3).
 struct Transaction {
+    /// The account that has logged in.
+    account: Option<String>,
     reverse_path: Option<Address>,
     recipients: Vec<Address>,
     /// Whether any RCPT was given, accepted or not.
     tried: bool,
     size: Option<u64>,
-    /// Declared as binary: only BDAT carries it.
-    binary: bool,
     /// What has come by BDAT.
     pieces: Option<Pieces>,
-    /// Whether a chunk was refused.
+    /// Whether a chunk was refused: then only RSET, EHLO or HELO help (RFC 3030 section 2).
     broken: bool,
 }
 
 impl<'s, D: Door> Session<'s, D> {
-    /// A session with `peer` that has its greeting ready; `secure` if TLS began with the connection.
-    pub(super) fn new(service: &'s Service<D>, peer: IpAddr, secure: bool) -> Self {
+    /// A session with `peer` that has its greeting ready; `secured` if TLS began with the connection.
+    pub(super) fn new(
+        service: &'s Service<D>,
+        peer: IpAddr,
+        secured: Option<Box<Secured>>,
+    ) -> Self {
         let mut session = Self {
             service,
             peer,
-            secure,
+            secured,
             greeted: false,
-            account: None,
+            identity: None,
             exchange: None,
             transaction: None,
             data: None,
@@ -140,6 +150,13 @@ impl<'s, D: Door> Session<'s, D> {
         self.data.is_some() || self.chunk.is_some()
     }
 
+    /// The number of the content that is arriving, also between its chunks.
+    pub(super) fn content_number(&self) -> Option<u32> {
+        let transaction = self.transaction.as_ref();
+        let chunked = transaction.is_some_and(|t| t.broken || t.pieces.is_some());
+        (chunked || self.in_data()).then_some(self.tally.contents)
+    }
+
     /// What was counted.
     pub(super) fn tally(&self) -> Tally {
         self.tally
@@ -152,6 +169,9 @@ impl<'s, D: Door> Session<'s, D> {
 
     /// Adds `reply` to what is written.
     pub(super) fn say(&mut self, reply: &Reply) {
+        if reply.code() >= 500 {
+            self.tally.refusals += 1;
+        }
         reply.write(&mut self.out);
     }
 
@@ -200,7 +220,7 @@ impl<'s, D: Door> Session<'s, D> {
                     recipients: transaction.recipients,
                 },
                 raw,
-                account: self.account.clone(),
+                account: transaction.account,
             }))),
             Err(flaw) => {
                 self.refuse_message(flaw);
@@ -297,73 +317,21 @@ impl<'s, D: Door> Session<'s, D> {
         Extensions {
             max_message: limits.max_message,
             max_recipients: limits.max_recipients,
-            starttls: self.service.tls.is_some() && !self.secure,
-            auth: self.secure,
+            starttls: self.service.tls.is_some() && self.secured.is_none(),
+            auth: self.secured.is_some(),
+            external: self.holder().is_some(),
         }
-    }
-
-    fn mail(&mut self, mail: Mail) -> Option<Event> {
-        if !self.greeted {
-            return self.mistake(&reply::HELLO_FIRST);
-        }
-        if self.transaction.is_some() {
-            return self.mistake(&reply::NESTED_MAIL);
-        }
-        let most = self.service.limits.max_message;
-        if mail.size.is_some_and(|size| size > most as u64) {
-            // RFC 1870 section 6.1. Not a mistake: the client did right to ask.
-            self.say(&reply::TOO_BIG);
-            return None;
-        }
-        if let Some(refusal) = self.sender_refusal(mail.reverse_path.as_ref()) {
-            return self.mistake(&reply::sender(&refusal));
-        }
-        self.transaction = Some(Box::new(Transaction {
-            reverse_path: mail.reverse_path,
-            recipients: Vec::new(),
-            tried: false,
-            size: mail.size,
-            binary: mail.binary,
-            pieces: None,
-            broken: false,
-        }));
-        self.say(&reply::SENDER_OK);
-        None
-    }
-
-    fn rcpt(&mut self, address: Address) -> Option<Event> {
-        let Some(transaction) = self.transaction.as_mut() else {
-            return self.mistake(&reply::MAIL_FIRST);
-        };
-        if transaction.pieces.is_some() {
-            return self.mistake(&reply::CHUNK_ONLY);
-        }
-        transaction.tried = true;
-        if transaction.recipients.len() >= self.service.limits.max_recipients {
-            // RFC 5321 section 4.5.3.1.10: those accepted so far stay.
-            self.say(&reply::TOO_MANY_RECIPIENTS);
-            return None;
-        }
-        match self.service.door.recipient(&address) {
-            Ok(()) => {
-                transaction.recipients.push(address);
-                self.say(&reply::RECIPIENT_OK);
-            }
-            Err(refusal) => {
-                let recipient = address.shortened();
-                tracing::info!(peer = %self.peer, recipient, reason = ?refusal, "recipient refused");
-                self.say(&reply::recipient(&refusal));
-            }
-        }
-        None
     }
 
     fn data(&mut self, followed: bool) -> Option<Event> {
         let Some(transaction) = &self.transaction else {
             return self.no_content(followed, |s| s.mistake(&reply::MAIL_FIRST));
         };
-        if transaction.binary || transaction.pieces.is_some() {
-            // RFC 3030 section 3: binary content and DATA do not go together.
+        if transaction.broken {
+            return self.no_content(followed, |s| s.mistake(&reply::CHUNKS_BROKEN));
+        }
+        if transaction.pieces.is_some() {
+            // RFC 3030 section 2: DATA and BDAT do not go together.
             return self.no_content(followed, |s| s.mistake(&reply::CHUNK_ONLY));
         }
         if transaction.recipients.is_empty() && transaction.tried {
@@ -380,6 +348,7 @@ impl<'s, D: Door> Session<'s, D> {
         let lenient = &self.service.limits.normalize_bare_lf;
         let lenient = lenient.iter().any(|network| network.contains(self.peer));
         self.data = Some(Box::new(Reader::new(most, transaction.size, lenient)));
+        self.tally.contents += 1;
         self.say(&reply::GO_AHEAD);
         None
     }
@@ -413,7 +382,7 @@ impl<'s, D: Door> Session<'s, D> {
 /// Longest command line, CRLF included. RFC 5321 section 4.5.3.1.4 asks for 512 bytes.
 const LONGEST_LINE: usize = 4096;
 /// Most commands from one accepted message to the next: room for thousands of refused recipients.
-const MOST_COMMANDS: u64 = 20_000;
+const MOST_COMMANDS: u32 = 20_000;
 
 #[cfg(test)]
 mod tests {
@@ -428,7 +397,7 @@ mod tests {
     }
 
     /// Says NOOP so many times; whether the session closes at the last one.
-    fn noop(session: &mut Session<'_, fuzz::OpenDoor>, times: u64) -> bool {
+    fn noop(session: &mut Session<'_, fuzz::OpenDoor>, times: u32) -> bool {
         let events: Vec<Event> = (0..times)
             .map(|_| session.receive(&mut &b"NOOP\r\n"[..]))
             .collect();
@@ -444,7 +413,7 @@ mod tests {
     #[test]
     fn commands_without_a_message_come_to_an_end() {
         let service = fuzz::service();
-        let mut session = Session::new(&service, peer(), false);
+        let mut session = Session::new(&service, peer(), None);
         assert!(!noop(&mut session, MOST_COMMANDS));
         assert!(noop(&mut session, 1));
         let replies = session.take_replies();
@@ -454,7 +423,7 @@ mod tests {
     #[test]
     fn an_accepted_message_gives_room_for_more_commands() {
         let service = fuzz::service();
-        let mut session = Session::new(&service, peer(), false);
+        let mut session = Session::new(&service, peer(), None);
         assert!(!noop(&mut session, MOST_COMMANDS - 4));
         let event = session.receive(&mut &ONE_MESSAGE[..]);
         assert!(matches!(event, Event::Message(_)));

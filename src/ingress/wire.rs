@@ -11,6 +11,7 @@ use tokio::io::ReadBuf;
 use tokio_rustls::server::TlsStream;
 
 use crate::ingress::tls::Tls;
+use crate::time::Timestamp;
 
 /// A connection in clear or under TLS.
 pub(super) enum Wire<IO> {
@@ -23,16 +24,24 @@ pub(super) enum Wire<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
-    /// Begins TLS as its server; a connection whose handshake fails is gone.
+    /// Begins TLS as its server; a connection whose handshake fails is gone. What it returns is
+    /// the client's certificate (DER), if that is good at `now`.
     ///
     /// # Errors
     /// What the handshake failed of.
-    pub(super) async fn secure(&mut self, tls: &Tls) -> io::Result<()> {
+    pub(super) async fn secure(
+        &mut self,
+        tls: &Tls,
+        now: Timestamp,
+    ) -> io::Result<Option<Vec<u8>>> {
         let Self::Clear(io) = std::mem::replace(self, Self::Gone) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        *self = Self::Tls(Box::new(tls.acceptor().accept(io).await?));
-        Ok(())
+        let terms = tls.terms();
+        let stream = Box::new(terms.acceptor().accept(io).await?);
+        let certificate = terms.client(stream.get_ref().1, now);
+        *self = Self::Tls(stream);
+        Ok(certificate)
     }
 }
 

@@ -24,6 +24,7 @@ use faxpage::Bitmap;
 
 use super::outline::Outline;
 use super::outline::Run;
+use crate::fax::is_invisible;
 
 /// BIZ UDGothic Regular, under the SIL Open Font License (`assets/fonts/OFL.txt`).
 pub(super) static BIZ_UD_GOTHIC: &[u8] =
@@ -103,7 +104,7 @@ impl Typesetter {
 
     /// The character if the font has it, else the mark for those it lacks; `None` if it is not seen.
     fn known(&mut self, c: char) -> Option<char> {
-        if is_invisible(c) {
+        if is_invisible(c) || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
             return None;
         }
         // Accents and voicing marks after a character usually make another one that the font has.
@@ -206,20 +207,6 @@ impl Typesetter {
 }
 
 /// Controls, joiners, order marks and variation selectors: they have no shape of their own.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
-}
-
 fn only_font(fonts: &mut FontSystem) -> Option<Arc<Font>> {
     let face = fonts.db_mut().faces().next().map(|face| face.id)?;
     fonts.get_font(face, fontdb::Weight::NORMAL)

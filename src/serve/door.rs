@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::account::certificate;
+use crate::admit::rate::Rate;
 use crate::authenticate::login::Stopped;
 use crate::ingress::Door;
 use crate::ingress::LoginVerdict;
@@ -12,6 +14,7 @@ use crate::ingress::Verifier;
 use crate::intake::Intake;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
+use crate::smtp::Identity;
 use crate::smtp::Login;
 use crate::smtp::ReceivedMessage;
 use crate::smtp::ScramChallenge;
@@ -25,6 +28,8 @@ pub(super) struct MailDoor {
     pub(super) intake: Intake,
     /// Verifies senders; `None`: nobody does.
     pub(super) verifier: Option<Verifier>,
+    /// How often each network has begun a mail.
+    pub(super) rate: Rate<IpAddr>,
 }
 
 impl MailDoor {
@@ -76,7 +81,7 @@ impl Door for MailDoor {
             .await;
         match judged {
             Ok(logged_in) => LoginVerdict::Accepted {
-                account: logged_in.account.id.clone(),
+                identity: self.intake.authenticator.identity_of(&logged_in.account),
                 signature: logged_in.signature,
             },
             Err(refusal) => {
@@ -90,11 +95,27 @@ impl Door for MailDoor {
         }
     }
 
-    fn sender(&self, account: &str, reverse_path: Option<&Address>) -> Result<(), SenderRefusal> {
+    fn holder(&self, certificate: &[u8]) -> Option<Identity> {
+        let directory = self.intake.accounts.load();
+        let account = directory.by_certificate(&certificate::fingerprint(certificate))?;
+        Some(self.intake.authenticator.identity_of(account))
+    }
+
+    fn may_begin(&self, network: IpAddr) -> bool {
+        let most = self.intake.config.smtp.max_messages_per_minute;
+        self.rate.take(network, most, self.intake.clock.now())
+    }
+
+    fn sender(
+        &self,
+        identity: &Identity,
+        reverse_path: Option<&Address>,
+    ) -> Result<(), SenderRefusal> {
         let directory = self.intake.accounts.load();
         let (authenticator, now) = (&self.intake.authenticator, self.intake.clock.now());
-        let judged = authenticator.may_send_as(account, reverse_path, &directory, now);
+        let judged = authenticator.may_send_as(identity, reverse_path, &directory, now);
         judged.map_err(|stopped| match stopped {
+            Stopped::Changed => SenderRefusal::Changed,
             Stopped::Locked => SenderRefusal::Locked,
             Stopped::ForeignSender => SenderRefusal::NotYours,
             Stopped::Storage => SenderRefusal::Storage,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 use super::charset;
+use super::copies::Copies;
 use super::document;
 use super::html;
 use super::mime::Leaf;
@@ -24,6 +25,8 @@ pub(super) struct Content {
     pub(super) documents: Vec<Document>,
     /// The passwords in the outermost body.
     pub(super) passwords: Vec<Secret>,
+    /// Finds them elsewhere.
+    pub(super) copies: Copies,
 }
 
 /// Takes `root` apart.
@@ -34,11 +37,9 @@ pub(super) fn content(root: Node, finder: &Finder) -> Result<Content, Malformed>
     let mut reader = Reader {
         finder,
         searched: false,
-        content: Content {
-            text: String::new(),
-            documents: Vec::new(),
-            passwords: Vec::new(),
-        },
+        texts: Vec::new(),
+        documents: Vec::new(),
+        passwords: Vec::new(),
     };
     reader.node(
         root,
@@ -47,7 +48,7 @@ pub(super) fn content(root: Node, finder: &Finder) -> Result<Content, Malformed>
             shown: true,
         },
     )?;
-    Ok(reader.content)
+    Ok(reader.finish())
 }
 
 /// Where a node stands.
@@ -62,7 +63,16 @@ struct Place {
 struct Reader<'a> {
     finder: &'a Finder,
     searched: bool,
-    content: Content,
+    texts: Vec<Shown>,
+    documents: Vec<document::Raw>,
+    passwords: Vec<Secret>,
+}
+
+/// A text of the mail, its passwords still in it: only at the end is it known what they are.
+struct Shown {
+    text: Zeroizing<String>,
+    /// Whether there is a password line in it.
+    told: bool,
 }
 
 impl Reader<'_> {
@@ -71,9 +81,9 @@ impl Reader<'_> {
             Node::Leaf(leaf) if leaf.is_body() => self.text(&leaf, place),
             Node::Leaf(leaf) => self.document(leaf, place),
             Node::Attached(name) => {
-                let number = self.content.documents.len() + 1;
-                let document = document::attached_message(name, number);
-                self.content.documents.push(document);
+                let number = self.documents.len() + 1;
+                let document = document::attached_message(name, number, self.finder);
+                self.documents.push(document);
                 Ok(())
             }
             Node::Forwarded(content) => {
@@ -138,20 +148,9 @@ impl Reader<'_> {
         // A part without any text, such as Apple Mail puts before an attachment, is no body.
         if !place.nested && !self.searched && !is_blank(&shown) {
             self.searched = true;
-            self.content.passwords = self.finder.search(&shown);
+            self.passwords = self.finder.search(&shown);
         }
-        // Long texts without a password line and without cells are not taken apart a second time.
-        let scrubbed = match told || shown.contains(CELL) {
-            true => Cow::Owned(self.finder.scrub(&shown)),
-            false => Cow::Borrowed(shown.as_str()),
-        };
-        let kept = scrubbed.trim_start_matches('\n').trim_end();
-        if !is_blank(kept) {
-            if !self.content.text.is_empty() {
-                self.content.text.push_str("\n\n");
-            }
-            self.content.text.push_str(kept);
-        }
+        self.texts.push(Shown { text: shown, told });
         Ok(())
     }
 
@@ -163,10 +162,46 @@ impl Reader<'_> {
         if signature || alternative {
             return Ok(());
         }
-        let number = self.content.documents.len() + 1;
+        let number = self.documents.len() + 1;
         let document = document::from_leaf(leaf, number, self.finder)?;
-        self.content.documents.push(document);
+        self.documents.push(document);
         Ok(())
+    }
+
+    fn finish(self) -> Content {
+        let copies = self.finder.copies_of(&self.passwords);
+        let mut text = String::new();
+        for shown in &self.texts {
+            shown.scrub_into(&mut text, &copies, self.finder);
+        }
+        let documents = self.documents.into_iter();
+        Content {
+            text,
+            documents: documents
+                .map(|raw| raw.scrubbed(&copies, self.finder))
+                .collect(),
+            passwords: self.passwords,
+            copies,
+        }
+    }
+}
+
+impl Shown {
+    /// Copies go first: one that a mail program broke over two lines is then whole, and goes with its line.
+    fn scrub_into(&self, all: &mut String, copies: &Copies, finder: &Finder) {
+        let struck = copies.strike(&self.text);
+        // Long texts without a password line and without cells are not taken apart a second time.
+        let scrubbed = match self.told || struck.contains(CELL) {
+            true => Cow::Owned(finder.scrub(&struck)),
+            false => struck,
+        };
+        let kept = scrubbed.trim_start_matches('\n').trim_end();
+        if !is_blank(kept) {
+            if !all.is_empty() {
+                all.push_str("\n\n");
+            }
+            all.push_str(kept);
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What kind of document an attachment is: by its content, then by its type, then by its name.
 
+use zeroize::Zeroizing;
+
 use super::charset;
+use super::copies::Copies;
 use super::mime::Leaf;
 use super::password::Finder;
 use super::text;
@@ -11,6 +14,36 @@ use crate::refusal::Malformed;
 /// How far into a file `%PDF` may stand (readers accept a kilobyte of anything before it).
 const PDF_MARK_WITHIN: usize = 1_024;
 
+/// A document whose text is not scrubbed yet.
+pub(super) struct Raw {
+    document: Document,
+    /// Whether lines with passwords are taken out of it. A file that was attached is the customer's: only
+    /// copies of the mail's own password leave it.
+    lines: bool,
+}
+
+impl Raw {
+    /// The document as it is kept.
+    pub(super) fn scrubbed(self, copies: &Copies, finder: &Finder) -> Document {
+        let Self {
+            mut document,
+            lines,
+        } = self;
+        document.name = document.name.map(|name| copies.strike(&name).into_owned());
+        document.media_type = copies.strike(&document.media_type).into_owned();
+        if document.kind == DocumentKind::Text {
+            let bytes = Zeroizing::new(std::mem::take(&mut document.bytes));
+            let text = String::from_utf8_lossy(&bytes);
+            let struck = copies.strike(&text);
+            document.bytes = match lines {
+                true => finder.scrub(&struck).into_bytes(),
+                false => struck.into_owned().into_bytes(),
+            };
+        }
+        document
+    }
+}
+
 /// The document in `leaf`, the `number`th of its mail.
 ///
 /// Of what cannot be rendered only the name is kept: containers such as `winmail.dat` or a signed
@@ -18,42 +51,51 @@ const PDF_MARK_WITHIN: usize = 1_024;
 ///
 /// # Errors
 /// [`Malformed::Charset`] for text in a charset that we refuse.
-pub(super) fn from_leaf(
-    mut leaf: Leaf,
-    number: usize,
-    finder: &Finder,
-) -> Result<Document, Malformed> {
+pub(super) fn from_leaf(mut leaf: Leaf, number: usize, finder: &Finder) -> Result<Raw, Malformed> {
     let kind = kind_of(&leaf);
     let bytes = match kind {
         DocumentKind::Unsupported => Vec::new(),
         DocumentKind::Text => {
             let whole = charset::text(&leaf.bytes, leaf.charset.as_deref())?;
-            if leaf.attached {
-                whole.into_bytes()
-            } else {
-                finder.scrub(&text::cleaned(&whole)).into_bytes()
+            match leaf.attached {
+                true => whole.into_bytes(),
+                false => text::cleaned(&Zeroizing::new(whole)).into_bytes(),
             }
         }
         DocumentKind::Jpeg | DocumentKind::Pdf | DocumentKind::Png | DocumentKind::Tiff => {
             std::mem::take(&mut *leaf.bytes)
         }
     };
-    Ok(Document {
-        name: Some(leaf.name.unwrap_or_else(|| nameless(number, kind))),
-        kind,
-        media_type: leaf.media_type,
-        bytes,
+    Ok(Raw {
+        document: Document {
+            name: Some(named_or(leaf.name, finder, || nameless(number, kind))),
+            kind,
+            media_type: leaf.media_type,
+            bytes,
+        },
+        lines: !leaf.attached,
     })
 }
 
 /// A message attached as a file: named, so that its failure can be told.
-pub(super) fn attached_message(name: Option<String>, number: usize) -> Document {
-    Document {
-        name: Some(name.unwrap_or_else(|| format!("attachment-{number}.eml"))),
-        kind: DocumentKind::Unsupported,
-        media_type: "message/rfc822".into(),
-        bytes: Vec::new(),
+pub(super) fn attached_message(name: Option<String>, number: usize, finder: &Finder) -> Raw {
+    Raw {
+        document: Document {
+            name: Some(named_or(name, finder, || {
+                format!("attachment-{number}.eml")
+            })),
+            kind: DocumentKind::Unsupported,
+            media_type: "message/rfc822".into(),
+            bytes: Vec::new(),
+        },
+        lines: false,
     }
+}
+
+/// The name without a password in it, or another one if nothing is left.
+fn named_or(name: Option<String>, finder: &Finder, other: impl FnOnce() -> String) -> String {
+    let name = name.map(|name| finder.scrub(&name));
+    name.filter(|name| !name.is_empty()).unwrap_or_else(other)
 }
 
 fn nameless(number: usize, kind: DocumentKind) -> String {

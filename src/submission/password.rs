@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
+use super::copies::Copies;
 use crate::config;
+use crate::fax::is_invisible;
 use crate::secret::Secret;
 
 /// Stands between the cells of a table row in text made from HTML. Plain text cannot hold it: control
@@ -61,6 +63,11 @@ impl Finder {
             }
         }
         found
+    }
+
+    /// Copies of `passwords` outside of their lines.
+    pub(super) fn copies_of(&self, passwords: &[Secret]) -> Copies {
+        Copies::of(passwords, &self.prefixes)
     }
 
     /// Whether there is a password line anywhere in `text`.
@@ -176,13 +183,8 @@ fn after_quoter(text: &str) -> Option<&str> {
 }
 
 /// White space of any width, and characters that show nothing.
-fn is_blank(c: char) -> bool {
+pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace() || is_invisible(c)
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Marks before a line that other people's programs add: quotes, bullets, boxes, emphasis.
@@ -235,13 +237,14 @@ fn is_mark(c: char) -> bool {
 /// The characters of a text as prefixes are compared: without white space and invisible characters, in
 /// lower case, full-width letters half width and half-width katakana full width (as Unicode's NFKC does),
 /// each with the place in the text where it ends.
-struct Folded<'t> {
+pub(super) struct Folded<'t> {
     chars: Peekable<CharIndices<'t>>,
     length: usize,
 }
 
 impl<'t> Folded<'t> {
-    fn new(text: &'t str) -> Self {
+    /// The characters of `text`.
+    pub(super) fn new(text: &'t str) -> Self {
         Self {
             chars: text.char_indices().peekable(),
             length: text.len(),

@@ -1,19 +1,26 @@
 //! A password comes in every way there is and is then looked for in everything the gateway keeps, says
 //! or sends, in every form that a program may give it (row C2, promise P5).
 
+mod cores;
+mod doors;
+mod failures;
 mod forms;
+mod ways;
 
 use std::path::Path;
 
+use crate::certificates::Made;
 use crate::gateway::Account;
 use crate::gateway::Gateway;
-use crate::gateway::Mail;
 use crate::gateway::Setup;
 use crate::gateway::Smtp;
 use crate::gateway::base64;
 use crate::gateway::wait_for;
 
 use forms::Form;
+use ways::PLAIN;
+use ways::way;
+use ways::ways;
 
 /// In every password of the story, right or wrong. The `=` and `+` are written otherwise in
 /// quoted-printable and in URLs.
@@ -57,13 +64,18 @@ fn c2_no_password_is_kept_logged_or_sent_in_any_form() {
         Account::suzuki(),
         Account::new("sato").password(CORE),
     ];
+    let made = Made::shared();
     let setup = Setup::new(&accounts).set("lock", "strikes", "100");
-    let mut gateway = Gateway::start(setup.log("trace"));
-    no_core_is_dumped(&gateway);
+    let mut gateway = Gateway::start(setup.tls(made).log("trace"));
     for way in ways() {
         let reply = way.send(&gateway);
         assert!(reply.starts_with(way.expected), "{}: {reply}", way.name);
     }
+    let said = doors::all(&gateway, made);
+    assert_eq!(
+        forms::found(said.as_bytes(), &forms::of(CORE)),
+        Vec::<&str>::new()
+    );
     all_settled(&gateway);
     storage_fails(&gateway);
     killed_midway(&mut gateway);
@@ -84,163 +96,6 @@ fn c2_no_password_is_kept_logged_or_sent_in_any_form() {
         log.contains("\"level\":\"TRACE\""),
         "it does not log everything"
     );
-}
-
-/// A mail with the canary in it, and how it is answered.
-struct Way {
-    name: &'static str,
-    envelope: Mail,
-    message: Vec<u8>,
-    expected: &'static str,
-}
-
-impl Way {
-    fn send(&self, gateway: &Gateway) -> String {
-        let mut session = Smtp::hello(gateway.smtp);
-        match session.envelope(&self.envelope) {
-            Ok(()) => session.message(&self.message),
-            Err(reply) => reply,
-        }
-    }
-}
-
-/// From `tanaka` unless the head says otherwise; `head` ends with an empty line.
-fn way(name: &'static str, expected: &'static str, head: &str, body: impl AsRef<[u8]>) -> Way {
-    way_of("tanaka", name, expected, head, body)
-}
-
-fn way_of(
-    sender: &str,
-    name: &'static str,
-    expected: &'static str,
-    head: &str,
-    body: impl AsRef<[u8]>,
-) -> Way {
-    let sender = format!("{sender}@customer.example");
-    let own = format!(
-        "From: {sender}\r\nTo: {NUMBER}\r\nMessage-ID: <{}@customer.example>\r\nMIME-Version: 1.0\r\n{head}\r\n",
-        name.replace(' ', "-")
-    );
-    Way {
-        name,
-        envelope: Mail::new(&sender, NUMBER, ""),
-        message: [own.as_bytes(), body.as_ref()].concat(),
-        expected,
-    }
-}
-
-const PLAIN: &str = "Content-Type: text/plain; charset=utf-8\r\n";
-const HTML: &str = "Content-Type: text/html; charset=utf-8\r\n";
-const MIXED: &str = "Content-Type: multipart/mixed; boundary=b\r\n";
-const REFUSED: &str = "550 5.7.8 ";
-
-#[expect(clippy::too_many_lines, reason = "a table: one entry for each way")]
-fn ways() -> Vec<Way> {
-    let line = format!("password: {CORE}\r\n");
-    let text = format!("{line}\r\nPlease see to it.\r\n");
-    let page = format!("<p>password: {CORE}</p><p>Please see to it.</p>\r\n");
-    let encoded = |coding: &str| format!("{PLAIN}Content-Transfer-Encoding: {coding}\r\n");
-    let part = |head: &str, body: &str| format!("--b\r\n{head}\r\n{body}\r\n");
-    let other = format!("password: {CORE}-wrong\r\n\r\nPlease.\r\n");
-    let (jis, ..) = encoding_rs::ISO_2022_JP.encode("パスワード：");
-    let jis = [&jis, &text.as_bytes()["password: ".len()..]].concat();
-    let wide = forms::full_width(CORE);
-    let broken = format!(
-        "{}--b\r\nContent-Type: application/pdf; name=broken.pdf\r\n\
-         Content-Disposition: attachment; filename=broken.pdf\r\n\r\n%PDF-1.4 not one\r\n--b--\r\n",
-        part(PLAIN, &text)
-    );
-    let forwarded = format!(
-        "{}--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: a@b.example\r\n{PLAIN}\r\n{line}Old text.\r\n--b--\r\n",
-        part(PLAIN, &text)
-    );
-    let both = format!("{}{}--b--\r\n", part(PLAIN, &text), part(HTML, &page));
-    vec![
-        way("right", "250 ", PLAIN, &text),
-        way("right again", "250 ", PLAIN, format!("{text}Again.\r\n")),
-        way("wrong", REFUSED, PLAIN, &other),
-        way("contradicting", REFUSED, PLAIN, format!("{line}{other}")),
-        way("quoted", REFUSED, PLAIN, format!("> {line}\r\nPlease.\r\n")),
-        way(
-            "right and quoted",
-            "250 ",
-            PLAIN,
-            format!("{text}> {line}Sato> {line}* {line}"),
-        ),
-        way(
-            "far down",
-            REFUSED,
-            PLAIN,
-            format!("{}{line}", "A line.\r\n".repeat(40)),
-        ),
-        way("html", "250 ", HTML, &page),
-        way(
-            "alternative",
-            "250 ",
-            "Content-Type: multipart/alternative; boundary=b\r\n",
-            &both,
-        ),
-        way("forwarded", "250 ", MIXED, &forwarded),
-        way(
-            "base64",
-            "250 ",
-            &encoded("base64"),
-            base64(text.as_bytes()),
-        ),
-        way(
-            "quoted-printable",
-            "250 ",
-            &encoded("quoted-printable"),
-            text.replace('=', "=3D").replace("Canary", "Can=\r\nary"),
-        ),
-        way(
-            "jis",
-            "250 ",
-            "Content-Type: text/plain; charset=iso-2022-jp\r\n",
-            &jis,
-        ),
-        way(
-            "full width",
-            REFUSED,
-            PLAIN,
-            format!("パスワード：{wide}\r\n\r\nPlease.\r\n"),
-        ),
-        way(
-            "in the subject",
-            "250 ",
-            &format!("Subject: password: {CORE}\r\n{PLAIN}"),
-            &text,
-        ),
-        way("unreadable document", "250 ", MIXED, &broken),
-        way(
-            "unknown option",
-            "550 5.5.4 ",
-            &format!("Subject: x /zz\r\n{PLAIN}"),
-            &text,
-        ),
-        way(
-            "automatic",
-            "550 5.7.1 ",
-            &format!("Auto-Submitted: auto-replied\r\n{PLAIN}"),
-            &text,
-        ),
-        way(
-            "utf-7",
-            "554 5.6.0 ",
-            "Content-Type: text/plain; charset=utf-7\r\n",
-            &text,
-        ),
-        way(
-            "lone line feed",
-            "550 5.6.0 ",
-            PLAIN,
-            text.replace("see to it.\r\n", "see\nto it.\r\n"),
-        ),
-        way("nothing else", "550 5.6.0 ", PLAIN, &line),
-        way_of("suzuki", "account without password", "250 ", PLAIN, &text),
-        way_of("stranger", "unknown sender", REFUSED, PLAIN, &text),
-        way_of("sato", "another account", "250 ", PLAIN, &text),
-    ]
 }
 
 fn all_settled(gateway: &Gateway) -> Vec<serde_json::Value> {
@@ -276,15 +131,6 @@ fn killed_midway(gateway: &mut Gateway) {
         gateway.kill();
         gateway.serve();
     }
-}
-
-fn no_core_is_dumped(gateway: &Gateway) {
-    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.id())).unwrap();
-    let mut core = limits
-        .lines()
-        .filter_map(|line| line.strip_prefix("Max core file size"));
-    let core: Vec<&str> = core.next().unwrap().split_whitespace().collect();
-    assert_eq!(core[..2], ["0", "0"]);
 }
 
 fn nothing_is_shown(gateway: &Gateway, jobs: &[serde_json::Value], forms: &[Form]) {

@@ -111,6 +111,7 @@ fn set(limits: &mut faxgate::config::Smtp, setting: &str) -> Result<(), String> 
     match key {
         "max_message" => limits.max_message = value,
         "max_recipients" => limits.max_recipients = value,
+        "tarpit" => limits.tarpit = Duration::from_secs(value as u64),
         "max_errors" => limits.max_errors = u32::try_from(value).map_err(|_| "too large")?,
         _ => return Err("no such limit".into()),
     }

@@ -28,6 +28,35 @@ fn every_page_that_the_readme_names_exists() {
     }
 }
 
+#[test]
+fn every_test_that_the_threats_name_exists() {
+    let page = std::fs::read_to_string("docs/security.md").unwrap();
+    let quoted = page.split('`').skip(1).step_by(2);
+    let named: Vec<Vec<&str>> = quoted.map(|name| name.split("::").collect()).collect();
+    let mut found = 0;
+    for name in &named {
+        let (file, test) = match name.as_slice() {
+            [file, test] => (format!("tests/it/{file}.rs"), test),
+            [file, part, test] => (format!("tests/it/{file}/{part}.rs"), test),
+            _ => continue,
+        };
+        // Modules of unit tests are named as modules.
+        if ["/account", "/authenticate", "/config"]
+            .iter()
+            .any(|unit| file.contains(unit))
+        {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            text.contains(&format!("fn {test}()")),
+            "{file} has no {test}"
+        );
+        found += 1;
+    }
+    assert!(found > 25, "{found} names");
+}
+
 fn collect(dir: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();

@@ -231,6 +231,11 @@ impl Gateway {
 
     /// Starts `faxgate serve` in the same folder, on the same ports, and waits until mail is taken.
     pub(crate) fn serve(&mut self) {
+        self.serve_under(&[]);
+    }
+
+    /// The same, started by a program that becomes it: `sh -c 'ulimit …; exec "$@"' sh`, `strace -D …`.
+    pub(crate) fn serve_under(&mut self, starter: &[&str]) {
         assert!(self.process.is_none(), "it serves already");
         let known = self.log_lines().len();
         let stderr = File::options()
@@ -238,9 +243,18 @@ impl Gateway {
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let child = self
-            .faxgate()
-            .arg("serve")
+        let mut served = self.faxgate();
+        served.arg("serve");
+        if let [program, arguments @ ..] = starter {
+            let mut started = Command::new(program);
+            started.args(arguments).arg(served.get_program());
+            started.args(served.get_args()).current_dir(self.folder());
+            for (name, value) in served.get_envs() {
+                value.map(|value| started.env(name, value));
+            }
+            served = started;
+        }
+        let child = served
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
@@ -263,6 +277,17 @@ impl Gateway {
         let mut child = self.process.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Ends the process by a signal that it does not handle; how it ended.
+    pub(crate) fn end_by(&mut self, signal: Signal) -> std::process::ExitStatus {
+        let mut child = self.process.take().unwrap();
+        let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        // Rust's runtime lets the first SIGSEGV pass: it looks for an overflow of the stack, and none is there.
+        wait_for("the process to end", || {
+            let _ = rustix::process::kill_process(id, signal);
+            child.try_wait().unwrap()
+        })
     }
 
     /// Ends the process in good order; its exit code.

@@ -15,6 +15,7 @@ use faxgate::ingress::Verdict;
 use faxgate::refusal::Malformed;
 use faxgate::refusal::Refusal;
 use faxgate::smtp::Address;
+use faxgate::smtp::Identity;
 use faxgate::smtp::Login;
 use faxgate::smtp::LoginProof;
 use faxgate::smtp::ReceivedMessage;
@@ -108,7 +109,7 @@ impl Door for Recorder {
             LoginProof::Scram { proof, .. } if proof[..4] == [0x74, 0x7c, 0xdb, 0x65] => {
                 Some([0x2a; 32])
             }
-            LoginProof::Password(_) | LoginProof::Scram { .. } => {
+            LoginProof::Certificate(_) | LoginProof::Password(_) | LoginProof::Scram { .. } => {
                 let not_before = Some(login.received_at.plus(Duration::from_millis(250)));
                 let refusal = match login.login_id.as_str() {
                     "busy" => Refusal::Busy,
@@ -121,14 +122,24 @@ impl Door for Recorder {
             }
         };
         LoginVerdict::Accepted {
-            account: login.login_id,
+            identity: Identity {
+                account: login.login_id,
+                credentials: [7; 32],
+            },
             signature,
         }
     }
 
-    /// `tanaka` has one address, and is locked once it asked for `locked@customer.example`.
-    fn sender(&self, account: &str, reverse_path: Option<&Address>) -> Result<(), SenderRefusal> {
+    /// `tanaka` has one address, is locked once it asked for `locked@customer.example`, and has another
+    /// password once it asked for `changed@customer.example`.
+    fn sender(
+        &self,
+        identity: &Identity,
+        reverse_path: Option<&Address>,
+    ) -> Result<(), SenderRefusal> {
+        let account = &identity.account;
         match reverse_path.map(Address::as_str) {
+            Some("changed@customer.example") => Err(SenderRefusal::Changed),
             Some("locked@customer.example") => Err(SenderRefusal::Locked),
             Some(address) if address == format!("{account}@customer.example") => Ok(()),
             _ => Err(SenderRefusal::NotYours),

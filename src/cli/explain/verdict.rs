@@ -94,6 +94,7 @@ pub(super) fn why(refusal: &Refusal) -> String {
             "it has more parts than [smtp] max_parts".to_owned()
         }
         Refusal::NoSuchList => "the account has no such list".to_owned(),
+        Refusal::TooMany => "the account has sent too much in a minute".to_owned(),
         Refusal::NotAuthenticated => "the sender is not proved".to_owned(),
         Refusal::Number(error) => error.to_string(),
         Refusal::Storage => "the storage is not available".to_owned(),

@@ -3,6 +3,7 @@
 use super::Arrived;
 use super::Event;
 use super::Session;
+use super::Transaction;
 use crate::ingress::Door;
 use crate::ingress::command::ChunkSize;
 use crate::ingress::message::Pieces;
@@ -26,9 +27,13 @@ impl<D: Door> Session<'_, D> {
     /// The command. Whatever is wrong, the chunk behind it is read first: its bytes are no commands.
     pub(super) fn bdat(&mut self, chunk: ChunkSize) -> Option<Event> {
         let limit = self.service.limits.max_message;
+        let begun = |t: &Transaction| t.broken || t.pieces.is_some();
+        if !self.transaction.as_deref().is_some_and(begun) {
+            self.tally.contents += 1;
+        }
         let refused = match &mut self.transaction {
             None => Some((reply::MAIL_FIRST, true)),
-            Some(transaction) if transaction.broken => Some((reply::CHUNK_BEFORE_FAILED, false)),
+            Some(transaction) if transaction.broken => Some((reply::CHUNKS_BROKEN, false)),
             Some(transaction) if transaction.recipients.is_empty() && transaction.tried => {
                 Some((reply::NO_RECIPIENTS, false))
             }
@@ -36,10 +41,7 @@ impl<D: Door> Session<'_, D> {
                 Some((reply::RCPT_FIRST, true))
             }
             Some(transaction) => {
-                let binary = transaction.binary;
-                let pieces = transaction
-                    .pieces
-                    .get_or_insert_with(|| Pieces::new(limit, binary));
+                let pieces = transaction.pieces.get_or_insert_with(|| Pieces::new(limit));
                 pieces.expect(chunk.size);
                 None
             }
@@ -76,9 +78,7 @@ impl<D: Door> Session<'_, D> {
         }
         match chunk.refused {
             Some((reply, is_mistake)) => {
-                if chunk.last {
-                    self.transaction = None;
-                }
+                self.chunk_refused(chunk.last);
                 if is_mistake {
                     return self.mistake(&reply);
                 }
@@ -90,6 +90,16 @@ impl<D: Door> Session<'_, D> {
                 self.chunk_taken(chunk.size);
                 None
             }
+        }
+    }
+
+    /// A message that lacks a chunk must never become one: the transaction is of no use any more, unless
+    /// it ends here. It stays until the client has understood that.
+    fn chunk_refused(&mut self, last: bool) {
+        match &mut self.transaction {
+            Some(transaction) if !last => transaction.broken = true,
+            Some(transaction) if transaction.broken => {}
+            _ => self.transaction = None,
         }
     }
 
@@ -117,7 +127,7 @@ impl<D: Door> Session<'_, D> {
                     recipients: transaction.recipients,
                 },
                 raw,
-                account: self.account.clone(),
+                account: transaction.account,
             }))),
             Err(flaw) => {
                 self.refuse_message(flaw);

@@ -14,10 +14,13 @@ use crate::ingress::sasl::Mechanism;
 use crate::ingress::sasl::Scram;
 use crate::secret::Secret;
 use crate::smtp::Address;
+use crate::smtp::Identity;
 use crate::smtp::LoginProof;
 
 /// An exchange that waits for the client's next line.
 pub(super) enum Exchange {
+    /// EXTERNAL waits for its only message.
+    External,
     /// LOGIN asked for the login ID.
     LoginName,
     /// LOGIN asked for the password of this login ID.
@@ -29,7 +32,7 @@ pub(super) enum Exchange {
     /// SCRAM waits for the proof.
     ScramProof(Box<Scram>),
     /// SCRAM has proved both sides to each other; the client has yet to say so.
-    ScramProved(String),
+    ScramProved(Box<Identity>),
 }
 
 /// What a client says to prove who it is.
@@ -43,17 +46,21 @@ pub(in crate::ingress) struct Claim {
 impl<D: Door> Session<'_, D> {
     /// The command itself; `initial` is what follows the mechanism (RFC 4954 section 4).
     pub(super) fn auth(&mut self, mechanism: &str, initial: Option<&Secret>) -> Option<Event> {
-        if !self.secure {
+        if self.secured.is_none() {
             return self.mistake(&reply::TLS_FIRST);
         }
         if !self.greeted {
             return self.mistake(&reply::HELLO_FIRST);
         }
-        if self.account.is_some() || self.transaction.is_some() {
+        if self.identity.is_some() || self.transaction.is_some() {
             return self.mistake(&reply::NO_LOGIN_NOW);
         }
         self.exchange = match Mechanism::named(mechanism) {
             None => return self.mistake(&reply::UNKNOWN_MECHANISM),
+            Some(Mechanism::External) if self.holder().is_none() => {
+                return self.mistake(&reply::UNKNOWN_MECHANISM);
+            }
+            Some(Mechanism::External) => Some(Exchange::External),
             Some(Mechanism::Login) => Some(Exchange::LoginName),
             Some(Mechanism::Plain) => Some(Exchange::Plain),
             Some(Mechanism::ScramSha256) => Some(Exchange::ScramFirst),
@@ -97,6 +104,11 @@ impl<D: Door> Session<'_, D> {
     /// One step of an exchange; `None` if the message is not what the mechanism asks for.
     fn step(&mut self, exchange: Exchange, message: Secret) -> Option<Option<Event>> {
         let (login_id, proof) = match exchange {
+            Exchange::External => {
+                let certificate = self.secured.as_ref()?.certificate.clone()?;
+                let proof = LoginProof::Certificate(certificate.into_vec());
+                (message.expose().to_owned(), proof)
+            }
             Exchange::LoginName if message.expose().is_empty() => return None,
             Exchange::LoginName => {
                 let login_id = message.expose().to_owned();
@@ -123,8 +135,8 @@ impl<D: Door> Session<'_, D> {
                 let (login_id, signed, proof) = scram.end(&message)?;
                 (login_id, LoginProof::Scram { signed, proof })
             }
-            Exchange::ScramProved(account) if message.expose().is_empty() => {
-                self.enter(account);
+            Exchange::ScramProved(identity) if message.expose().is_empty() => {
+                self.enter(*identity);
                 return Some(None);
             }
             Exchange::ScramProved(_) => return None,
@@ -136,16 +148,16 @@ impl<D: Door> Session<'_, D> {
     pub(in crate::ingress) fn judged(&mut self, verdict: LoginVerdict) -> Option<Close> {
         match verdict {
             LoginVerdict::Accepted {
-                account,
+                identity,
                 signature: None,
-            } => self.enter(account),
+            } => self.enter(identity),
             LoginVerdict::Accepted {
-                account,
+                identity,
                 signature: Some(signature),
             } => {
                 // The last word of the mechanism is a challenge too; the client answers with nothing.
                 let signature = format!("v={}", sasl::encode(&signature));
-                self.exchange = Some(Exchange::ScramProved(account));
+                self.exchange = Some(Exchange::ScramProved(Box::new(identity)));
                 self.say(&reply::challenge(&signature));
             }
             LoginVerdict::Refused { refusal, .. } => {
@@ -156,22 +168,39 @@ impl<D: Door> Session<'_, D> {
         None
     }
 
+    /// Whose certificate the client has.
+    pub(super) fn holder(&self) -> Option<Identity> {
+        let certificate = self.secured.as_ref()?.certificate.as_ref()?;
+        self.service.door.holder(certificate)
+    }
+
+    /// Whom the client speaks for: the account that has logged in, else the one whose certificate it
+    /// has. A certificate needs no command: relays show theirs and never log in.
+    pub(super) fn speaks_for(&self) -> Option<Identity> {
+        match &self.identity {
+            Some(identity) => Some(Identity::clone(identity)),
+            None => self.holder(),
+        }
+    }
+
     /// A client that has logged in uses its account's addresses only; the lock is judged every time.
     pub(super) fn sender_refusal(
         &mut self,
+        identity: Option<&Identity>,
         reverse_path: Option<&Address>,
     ) -> Option<SenderRefusal> {
-        let account = self.account.as_ref()?;
-        let refusal = self.service.door.sender(account, reverse_path).err()?;
+        let identity = identity?;
+        let refusal = self.service.door.sender(identity, reverse_path).err()?;
+        let account = &identity.account;
         tracing::info!(peer = %self.peer, account, reason = ?refusal, "sender refused");
         if refusal == SenderRefusal::Locked {
-            self.account = None;
+            self.identity = None;
         }
         Some(refusal)
     }
 
-    fn enter(&mut self, account: String) {
-        self.account = Some(account);
+    fn enter(&mut self, identity: Identity) {
+        self.identity = Some(Box::new(identity));
         self.tally.idle_commands = 0;
         self.say(&reply::LOGGED_IN);
     }

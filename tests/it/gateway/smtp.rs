@@ -6,8 +6,10 @@ use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::ClientConnection;
 use tokio_rustls::rustls::StreamOwned;
 
@@ -39,12 +41,22 @@ impl Smtp {
 
     /// Connects, begins TLS with a server that has `made`, and reads the greeting.
     pub(crate) fn connect_tls(address: SocketAddr, made: &Made) -> Self {
-        let client = ClientConnection::new(made.client(), certificates::name()).unwrap();
+        Self::connect_tls_as(address, made.client())
+    }
+
+    /// The same as a client of this kind.
+    pub(crate) fn connect_tls_as(address: SocketAddr, client: Arc<ClientConfig>) -> Self {
+        let client = ClientConnection::new(client, certificates::name()).unwrap();
         Self::greeted(Box::new(StreamOwned::new(client, stream_to(address))))
     }
 
     /// Connects, begins TLS with STARTTLS, and says EHLO again.
     pub(crate) fn starttls(address: SocketAddr, made: &Made) -> Self {
+        Self::starttls_as(address, made.client())
+    }
+
+    /// The same as a client of this kind.
+    pub(crate) fn starttls_as(address: SocketAddr, client: Arc<ClientConfig>) -> Self {
         let mut stream = stream_to(address);
         let mut session = Self(BufReader::new(Box::new(stream.try_clone().unwrap())));
         let greeting = session.reply();
@@ -53,7 +65,7 @@ impl Smtp {
         assert!(reply.contains("\n250-STARTTLS\r"), "{reply}");
         let reply = session.say("STARTTLS");
         assert_eq!(reply, "220 2.0.0 Ready to start TLS");
-        let mut client = ClientConnection::new(made.client(), certificates::name()).unwrap();
+        let mut client = ClientConnection::new(client, certificates::name()).unwrap();
         client.complete_io(&mut stream).unwrap();
         let mut session = Self(BufReader::new(Box::new(StreamOwned::new(client, stream))));
         let reply = session.say("EHLO client.example");
