@@ -104,7 +104,7 @@ impl Intake {
         let evidence = Evidence {
             submission: &submission,
             recipients: &recipients,
-            mail: submission::strike_material(&message.raw),
+            mail: &message.raw,
             origin: Origin {
                 peer: message.peer,
                 logged_in: message.authenticated.as_deref(),
