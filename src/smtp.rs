@@ -213,9 +213,10 @@ pub struct Verification {
     pub arc: String,
     /// All of it as the value of an Authentication-Results field (RFC 8601), on one line.
     pub text: String,
-    /// Whether DNS was asked. It was not for the null reverse-path, and where too many mails of the same
-    /// client and domain waited: that says nothing of the sender's DNS.
-    pub is_asked: bool,
+    /// Whether nothing that was read speaks against the sender: no record of DMARC, no hard fail of SPF.
+    /// Also false where nobody asked, which says nothing of the sender's DNS: for the null reverse-path,
+    /// and where too many mails of the same client and domain waited.
+    pub is_open: bool,
 }
 
 /// How the sender of a submission was proved.

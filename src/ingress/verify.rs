@@ -112,7 +112,7 @@ impl Verifier {
             dmarc: "none".to_owned(),
             arc: "none".to_owned(),
             text: format!("{}; none", self.host),
-            is_asked: false,
+            is_open: false,
         }
     }
 }
