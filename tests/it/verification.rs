@@ -281,6 +281,31 @@ fn a_temporary_error_may_be_accepted_and_then_never_counts() {
 }
 
 #[test]
+fn a_temporary_error_is_not_accepted_where_a_policy_was_read() {
+    let key = Key::new();
+    let dns = Zone::default()
+        .text("policy.example", "v=spf1 ?all")
+        .text("_dmarc.policy.example", POLICY)
+        .text("closed.example", ELSEWHERE)
+        .failing("_domainkey.policy.example")
+        .failing("_domainkey.closed.example")
+        .serve();
+    let accounts = [
+        at("policy", "policy.example"),
+        at("closed", "closed.example"),
+    ];
+    let setup = verifying(&accounts, &dns).set("verify", "on_temporary_error", "\"accept\"");
+    let gateway = Gateway::start(setup);
+    for domain in ["policy.example", "closed.example"] {
+        let id = domain.trim_end_matches(".example");
+        let mail = mail(&format!("{id}@{domain}"), NUMBER, "kaki8wrong");
+        let reply = send_raw(&gateway, &mail, &key.sign(domain, &mail.message()));
+        assert!(reply.starts_with("451 4.4.3 "), "{domain}: {reply}");
+        assert_eq!(gateway.strikes(id), 0);
+    }
+}
+
+#[test]
 fn an_account_may_require_that_its_senders_are_proven() {
     let dns = Zone::default().text("spf.example", HERE).serve();
     let strict = |account: Account| account.set("require_verified", "true");
@@ -313,9 +338,41 @@ fn a_listed_relay_speaks_for_its_accounts_and_asks_no_dns() {
     let reply = sessions[7].mail(&Mail::right(NUMBER));
     assert!(reply.starts_with("250 "), "{reply}");
     assert_eq!(tier_of_newest_job(&gateway).0, "proven");
+    assert_eq!(dns.asked(), Vec::<String>::new());
+    // Its word counts for the accounts it names: whoever else it brings is verified like anybody.
     let reply = gateway.mail(&Mail::plain(NUMBER));
     assert!(reply.starts_with("550 5.7.26 "), "not verified: {reply}");
-    assert_eq!(dns.asked(), Vec::<String>::new());
+    assert!(!dns.asked().is_empty());
+}
+
+#[test]
+fn a_relay_lowers_nothing_for_accounts_it_may_not_speak_for() {
+    let key = Key::new();
+    let dns = Zone::default()
+        .text("closed.example", ELSEWHERE)
+        .text("signed.example", ELSEWHERE)
+        .text("_dmarc.signed.example", "v=DMARC1; p=reject")
+        .text("a._domainkey.signed.example", &key.record())
+        .serve();
+    let accounts = [
+        at("closed", "closed.example"),
+        at("signed", "signed.example"),
+    ];
+    let gateway = Gateway::start(
+        verifying(&accounts, &dns)
+            .further("[[relay]]\nnetworks = [\"127.0.0.0/8\"]\naccounts = [\"tanaka\"]\n"),
+    );
+    for n in 0..3 {
+        let forged = mail("closed@closed.example", NUMBER, &format!("kaki8wrong{n}"));
+        let reply = gateway.mail(&forged);
+        assert!(reply.starts_with("550 5.7.26 "), "{reply}");
+    }
+    assert_eq!(gateway.strikes("closed"), 0);
+    let mail = mail("signed@signed.example", NUMBER, RIGHT);
+    let message = key.sign("signed.example", &mail.message());
+    let reply = send_raw(&gateway, &mail, &message);
+    assert!(reply.starts_with("250 "), "{reply}");
+    assert_eq!(tier_of_newest_job(&gateway).0, "proven");
 }
 
 #[test]
