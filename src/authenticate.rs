@@ -5,6 +5,7 @@ pub mod login;
 
 use std::sync::Arc;
 
+use crate::account::credential;
 use crate::account::credential::Candidate;
 use crate::account::credential::Check;
 use crate::account::credential::Credentials;
@@ -14,6 +15,7 @@ use crate::account::lockout::Counted;
 use crate::account::lockout::InstallationKey;
 use crate::account::lockout::Strike;
 use crate::config::Account;
+use crate::config::CredentialKind;
 use crate::config::LockOverride;
 use crate::config::Relay;
 use crate::lock::Locks;
@@ -139,6 +141,14 @@ impl Guess<'_> {
     fn stopped_as(&self) -> TrustTier {
         self.tier.unwrap_or(TrustTier::Proven)
     }
+
+    /// The kind of password that is guessed; `None` if it is none.
+    fn kind(&self) -> Option<CredentialKind> {
+        match self.candidate {
+            Candidate::Password(kind, _) => Some(kind),
+            Candidate::Scram { .. } => None,
+        }
+    }
 }
 
 impl Authenticator {
@@ -188,9 +198,10 @@ impl Authenticator {
             Judgement::Stands(standing) => Ok(standing),
             Judgement::Check(password, standing) => {
                 let mail = submission::strike_material(evidence.mail, password);
+                let kind = account.profile.doors.body;
                 let guess = Guess {
-                    candidate: Candidate::Password(password),
-                    identity: self.key.strike_identity(account, [&mail[..]]),
+                    candidate: Candidate::Password(kind, password),
+                    identity: self.key.strike_identity(account, kind, [&mail[..]]),
                     door: "mail",
                     peer: evidence.origin.peer.to_string(),
                     tier: Some(selected.tier),
@@ -224,12 +235,15 @@ impl Authenticator {
         }
         let turn = self.credentials.turn(account).await;
         let turn = turn.ok_or(BUSY)?;
-        if self.must_not_hash(account, guess).await? {
-            let reason = "the same mail was counted before, or the account is locked";
-            return Err((Refusal::NotAuthenticated, reason));
+        let stored = self.hash_in_force(account, guess).await?;
+        let checked = self
+            .credentials
+            .check(turn, account, candidate, stored, now);
+        let checked = checked.await;
+        if let Some(stronger) = &checked.stronger {
+            self.strengthen(account, guess, stronger).await;
         }
-        let (check, _turn) = self.credentials.check(turn, account, candidate, now).await;
-        match check {
+        match checked.check {
             Check::Right(signature) => self.forgive(account, guess).await.map(|()| signature),
             Check::Failed => Err(BUSY),
             // It may be anybody's: a temporary error never counts.
@@ -250,16 +264,44 @@ impl Authenticator {
         locks.map_err(|e| unavailable(&e))
     }
 
-    /// A mail that was counted before is refused without hashing, and so is one whose account was
-    /// locked while it waited for its turn.
-    async fn must_not_hash(&self, account: &Account, guess: &Guess<'_>) -> Result<bool, No> {
-        let (id, identity, tier) = (account.id.clone(), guess.identity, guess.stopped_as());
-        let now = guess.now;
+    /// The hash to compare with. A mail that was counted before is refused without hashing, and so is one
+    /// whose account was locked while it waited for its turn.
+    async fn hash_in_force(
+        &self,
+        account: &Arc<Account>,
+        guess: &Guess<'_>,
+    ) -> Result<Option<String>, No> {
+        let (this, identity, tier) = (Arc::clone(account), guess.identity, guess.stopped_as());
+        let (kind, now) = (guess.kind(), guess.now);
         let judged = self.store.read(move |tx| {
-            let counted = lockout::is_counted(tx, &identity, now)?;
-            Ok(counted || accounts::locks(tx, &id)?.stop(tier, now))
+            if lockout::is_counted(tx, &identity, now)?
+                || accounts::locks(tx, &this.id)?.stop(tier, now)
+            {
+                return Ok(None);
+            }
+            let hash = kind.map(|kind| credential::in_force(tx, &this, kind));
+            Ok(Some(hash.transpose()?.flatten()))
         });
-        judged.await.map_err(|e| unavailable(&e))
+        let reason = "the same mail was counted before, or the account is locked";
+        let judged = judged.await.map_err(|e| unavailable(&e))?;
+        judged.ok_or((Refusal::NotAuthenticated, reason))
+    }
+
+    /// Keeps a hash by today's parameters. That this fails changes nothing for whoever was right.
+    async fn strengthen(&self, account: &Arc<Account>, guess: &Guess<'_>, hash: &str) {
+        let Some(kind) = guess.kind() else { return };
+        let (this, hash, now) = (Arc::clone(account), hash.to_owned(), guess.now);
+        let kept = self
+            .store
+            .write(move |tx| credential::strengthen(tx, &this, kind, &hash, now));
+        match kept.await {
+            Ok(()) => tracing::info!(
+                account = account.id,
+                kind = kind.as_str(),
+                "a weak hash was replaced"
+            ),
+            Err(error) => tracing::warn!(%error, "a weak hash could not be replaced"),
+        }
     }
 
     /// Forgets earlier strikes; refuses if the account was locked while the password was checked.

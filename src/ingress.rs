@@ -68,6 +68,12 @@ pub trait Door: Send + Sync + 'static {
     /// sends the same message again.
     fn message(&self, message: ReceivedMessage) -> impl Future<Output = Verdict> + Send;
 
+    /// Whether anybody can log in by SCRAM. Postfix takes SCRAM wherever it is offered, and nothing else
+    /// when that fails: it is not offered in vain.
+    fn knows_scram(&self) -> bool {
+        true
+    }
+
     /// What a SCRAM client with this login ID is asked; says nothing of whether there is one. `None`:
     /// not now.
     fn challenge(&self, _login_id: &str) -> Option<ScramChallenge> {
@@ -117,6 +123,10 @@ impl<D: Door> Door for Arc<D> {
 
     fn message(&self, message: ReceivedMessage) -> impl Future<Output = Verdict> + Send {
         D::message(self, message)
+    }
+
+    fn knows_scram(&self) -> bool {
+        D::knows_scram(self)
     }
 
     fn challenge(&self, login_id: &str) -> Option<ScramChallenge> {

@@ -1,5 +1,6 @@
 //! Passwords: hashing, checking on a bounded pool, and the memory of what was proved lately.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -12,6 +13,7 @@ use argon2::password_hash::phc::PasswordHash;
 use hmac::Hmac;
 use hmac::KeyInit;
 use hmac::Mac;
+use sha2::Digest;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -20,8 +22,13 @@ use tokio::sync::Semaphore;
 
 use crate::account::scram;
 use crate::config::Account;
+use crate::config::CredentialKind;
 use crate::config::ScramVerifier;
+use crate::config::is_weak_hash;
 use crate::secret::Secret;
+use crate::storage::StorageError;
+use crate::storage::Transaction;
+use crate::storage::accounts;
 use crate::time::Timestamp;
 
 /// A longer password is wrong without being hashed: hashing must not be made expensive from outside.
@@ -48,11 +55,30 @@ pub enum Check {
     Failed,
 }
 
+/// What a check came to, and what it holds until that has been counted.
+pub struct Checked {
+    /// The result.
+    pub check: Check,
+    /// A hash of the same password by today's parameters, if it was right and the hash in force is weaker.
+    pub stronger: Option<String>,
+    _turn: Option<Turn>,
+}
+
+impl Checked {
+    fn by(check: Check, turn: Turn) -> Self {
+        Self {
+            check,
+            stronger: None,
+            _turn: Some(turn),
+        }
+    }
+}
+
 /// What somebody offers as proof of who it is.
 #[derive(Clone, Copy)]
 pub enum Candidate<'a> {
-    /// A password.
-    Password(&'a Secret),
+    /// A password of this kind.
+    Password(CredentialKind, &'a Secret),
     /// A signature of a SCRAM client.
     Scram {
         /// The text that is signed, `AuthMessage`.
@@ -63,10 +89,11 @@ pub enum Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    /// Whether the account has a credential of this kind.
+    /// Whether the account has a credential of this kind. What is stored only ever replaces one that the
+    /// accounts file has.
     pub fn can_be_of(&self, account: &Account) -> bool {
         match self {
-            Self::Password(_) => account.password.is_some(),
+            Self::Password(kind, _) => account.hash(*kind).is_some(),
             Self::Scram { .. } => account.scram.is_some(),
         }
     }
@@ -91,7 +118,7 @@ struct Proven {
 /// Checks passwords. One for the process: it bounds the memory and the processors that checks take.
 pub struct Credentials {
     key: [u8; 32],
-    proven: Mutex<HashMap<String, Proven>>,
+    proven: Mutex<HashMap<String, BTreeMap<CredentialKind, Proven>>>,
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     strangers: Arc<Semaphore>,
     repeat_senders: Arc<Semaphore>,
@@ -115,14 +142,19 @@ impl Credentials {
     /// Whether this password was proved for the account within the last minutes. Says nothing about a
     /// password that is wrong: that one always goes on to [`Credentials::check`].
     pub fn is_proven(&self, account: &Account, candidate: Candidate<'_>, now: Timestamp) -> bool {
-        let Candidate::Password(password) = candidate else {
+        let Candidate::Password(kind, password) = candidate else {
             return false;
         };
         let Ok(proven) = self.proven.lock() else {
             return false;
         };
-        let entry = proven.get(&account.id).filter(|entry| now < entry.until);
-        entry.is_some_and(|entry| self.mac(account, password).ct_eq(&entry.mac).into())
+        let kinds = proven.get(&account.id);
+        let entry = kinds.and_then(|kinds| kinds.get(&kind));
+        let entry = entry.filter(|entry| now < entry.until);
+        entry.is_some_and(|entry| {
+            let mac = self.mac(account, kind, password);
+            mac.ct_eq(&entry.mac).into()
+        })
     }
 
     /// A turn to check: checks of one account go one after the other, so that parallel guesses see each
@@ -148,29 +180,31 @@ impl Credentials {
         tokio::time::timeout(self.wait, both).await.ok()?
     }
 
-    /// Compares with the account's credential of the same kind. A right password is remembered.
+    /// Compares with the account's credential of the same kind; `stored` is the hash in force, which
+    /// [`in_force`] knows. A right password is remembered.
     pub async fn check(
         &self,
         turn: Turn,
         account: &Account,
         candidate: Candidate<'_>,
+        stored: Option<String>,
         now: Timestamp,
-    ) -> (Check, Option<Turn>) {
-        match (candidate, &account.password, &account.scram) {
-            (Candidate::Password(password), Some(hash), _) => {
-                let (check, turn) = hashed(hash, password, turn).await;
-                if check == Check::Right(None) {
-                    self.remember(account, password, now);
+    ) -> Checked {
+        match (candidate, stored, &account.scram) {
+            (Candidate::Password(kind, password), Some(hash), _) => {
+                let checked = hashed(hash, password, turn).await;
+                if checked.check == Check::Right(None) {
+                    self.remember(account, kind, password, now);
                 }
-                (check, turn)
+                checked
             }
             (Candidate::Scram { signed, proof }, _, Some(verifier)) => {
                 let signature = scram::check(verifier, signed, proof);
                 let check = signature.map_or(Check::Wrong, |ours| Check::Right(Some(ours)));
-                (check, Some(turn))
+                Checked::by(check, turn)
             }
-            (Candidate::Password(_), None, _) | (Candidate::Scram { .. }, _, None) => {
-                (Check::Wrong, Some(turn))
+            (Candidate::Password(..), None, _) | (Candidate::Scram { .. }, _, None) => {
+                Checked::by(Check::Wrong, turn)
             }
         }
     }
@@ -186,47 +220,87 @@ impl Credentials {
         })
     }
 
-    fn remember(&self, account: &Account, password: &Secret, now: Timestamp) {
+    fn remember(&self, account: &Account, kind: CredentialKind, password: &Secret, now: Timestamp) {
         let entry = Proven {
-            mac: self.mac(account, password),
+            mac: self.mac(account, kind, password),
             until: now.plus(REMEMBERED),
         };
         if let Ok(mut proven) = self.proven.lock() {
             if proven.len() >= MOST_REMEMBERED {
                 proven.clear();
             }
-            proven.insert(account.id.clone(), entry);
+            let kinds = proven.entry(account.id.clone()).or_default();
+            kinds.insert(kind, entry);
         }
     }
 
     /// Names all credentials of the account in their present state: a session that was proved by others
     /// has ended.
     pub fn version(&self, account: &Account) -> [u8; 32] {
-        let password = account.password.as_deref().unwrap_or_default();
         let scram = account.scram.as_ref().map(ScramVerifier::text);
         let scram = scram.unwrap_or_default();
-        let own = [
-            &b"version"[..],
-            account.id.as_bytes(),
-            password.as_bytes(),
-            scram.as_bytes(),
-        ];
+        let own = [&b"version"[..], account.id.as_bytes(), scram.as_bytes()];
         let certificates = account.client_certificates.iter().map(|print| &print[..]);
-        keyed(&self.key, own.into_iter().chain(certificates))
+        let passwords = account.passwords.iter();
+        let passwords = passwords.flat_map(|(kind, hash)| [kind.as_str(), hash.as_str()]);
+        let passwords = passwords.map(str::as_bytes);
+        let all = own.into_iter().chain(passwords).chain(certificates);
+        keyed(&self.key, all)
     }
 
-    /// Bound to the stored hash: a changed password is a miss without anybody telling us.
-    fn mac(&self, account: &Account, password: &Secret) -> [u8; 32] {
-        let stored = account.password.as_deref().unwrap_or_default();
+    /// Bound to the hash in the accounts file: a changed password is a miss without anybody telling us.
+    fn mac(&self, account: &Account, kind: CredentialKind, password: &Secret) -> [u8; 32] {
+        let stored = account.hash(kind).unwrap_or_default();
         keyed(
             &self.key,
             [
                 account.id.as_bytes(),
+                kind.as_str().as_bytes(),
                 stored.as_bytes(),
                 password.expose().as_bytes(),
             ],
         )
     }
+}
+
+/// The hash of this kind that is in force: the stored one, if it replaces the one in the accounts file as
+/// that is now; else the latter. `None`: the account has no such password.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn in_force(
+    tx: &mut dyn Transaction,
+    account: &Account,
+    kind: CredentialKind,
+) -> Result<Option<String>, StorageError> {
+    let Some(written) = account.hash(kind) else {
+        return Ok(None);
+    };
+    let stored = accounts::credential(tx, &account.id, kind.as_str())?;
+    let stored = stored.filter(|stored| stored.replaces == fingerprint(written));
+    Ok(Some(
+        stored.map_or_else(|| written.to_owned(), |stored| stored.hash),
+    ))
+}
+
+/// Stores `hash` of the same password in the place of one that was weaker.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn strengthen(
+    tx: &mut dyn Transaction,
+    account: &Account,
+    kind: CredentialKind,
+    hash: &str,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let written = account.hash(kind).unwrap_or_default();
+    let (id, replaces) = (&account.id, fingerprint(written));
+    accounts::set_credential(tx, id, kind.as_str(), &replaces, hash, now)
+}
+
+fn fingerprint(hash: &str) -> [u8; 32] {
+    Sha256::digest(hash.as_bytes()).into()
 }
 
 /// HMAC-SHA256 over `pieces`, each with its length, so that no two lists of pieces collide.
@@ -254,18 +328,27 @@ pub fn hash(password: &Secret) -> Result<String, HashError> {
         .map_err(|e| HashError(e.to_string()))
 }
 
-/// Hashes `password` and compares. `place` is held by the work itself: an impatient client must not let
-/// another check start.
-async fn hashed(hash: &str, password: &Secret, place: Turn) -> (Check, Option<Turn>) {
+/// Hashes `password` and compares; a right one is hashed once more if the hash is weaker than today's.
+/// `turn` is held by the work itself: an impatient client must not let another check start.
+async fn hashed(hash: String, password: &Secret, turn: Turn) -> Checked {
     if password.expose().chars().count() > MOST_CHARACTERS {
-        return (Check::Wrong, Some(place));
+        return Checked::by(Check::Wrong, turn);
     }
-    let (hash, candidate) = (hash.to_owned(), password.clone());
-    match tokio::task::spawn_blocking(move || (verify(&hash, &candidate), place)).await {
-        Ok((true, place)) => (Check::Right(None), Some(place)),
-        Ok((false, place)) => (Check::Wrong, Some(place)),
-        Err(_) => (Check::Failed, None),
-    }
+    let candidate = password.clone();
+    let work = tokio::task::spawn_blocking(move || match verify(&hash, &candidate) {
+        true => Checked {
+            stronger: is_weak_hash(&hash)
+                .then(|| self::hash(&candidate).ok())
+                .flatten(),
+            ..Checked::by(Check::Right(None), turn)
+        },
+        false => Checked::by(Check::Wrong, turn),
+    });
+    work.await.unwrap_or(Checked {
+        check: Check::Failed,
+        stronger: None,
+        _turn: None,
+    })
 }
 
 fn verify(hash: &str, password: &Secret) -> bool {
@@ -277,10 +360,9 @@ fn verify(hash: &str, password: &Secret) -> bool {
         .is_ok()
 }
 
-/// Whether `password` is the account's, outside of any door: for explanations. Counts nothing.
-pub fn is_right(account: &Account, password: &Secret) -> bool {
-    let hash = account.password.as_deref();
-    hash.is_some_and(|hash| verify(hash, password))
+/// Whether `password` is the one that was hashed, outside of any door: for explanations. Counts nothing.
+pub fn is_right(hash: &str, password: &Secret) -> bool {
+    verify(hash, password)
 }
 
 #[cfg(test)]
@@ -308,8 +390,10 @@ mod tests {
     async fn check(credentials: &Credentials, account: &Account, password: &str) -> Option<bool> {
         let turn = credentials.turn(account).await.unwrap();
         let password = Secret::new(password.into());
-        let candidate = Candidate::Password(&password);
-        match credentials.check(turn, account, candidate, NOW).await.0 {
+        let candidate = Candidate::Password(CredentialKind::Password, &password);
+        let stored = account.hash(CredentialKind::Password).map(str::to_owned);
+        let checked = credentials.check(turn, account, candidate, stored, NOW);
+        match checked.await.check {
             Check::Right(_) => Some(true),
             Check::Wrong => Some(false),
             Check::Failed => None,
@@ -324,7 +408,11 @@ mod tests {
         );
         let proven = |password: &str, now| {
             let password = Secret::new(password.into());
-            credentials.is_proven(&account, Candidate::Password(&password), now)
+            credentials.is_proven(
+                &account,
+                Candidate::Password(CredentialKind::Password, &password),
+                now,
+            )
         };
         assert_eq!(
             check(&credentials, &account, "kaki8samplE").await,
@@ -341,12 +429,19 @@ mod tests {
             "forgotten after its time"
         );
         let changed = Account {
-            password: Some(hash(&Secret::new("kaki8sample".into())).unwrap()),
+            passwords: BTreeMap::from([(
+                CredentialKind::Password,
+                hash(&Secret::new("kaki8sample".into())).unwrap(),
+            )]),
             ..account.clone()
         };
         let password = Secret::new("kaki8sample".into());
         assert!(
-            !credentials.is_proven(&changed, Candidate::Password(&password), NOW),
+            !credentials.is_proven(
+                &changed,
+                Candidate::Password(CredentialKind::Password, &password),
+                NOW
+            ),
             "another stored hash is another version"
         );
     }
@@ -358,7 +453,10 @@ mod tests {
         let credentials = credentials(Duration::from_secs(60));
         assert_eq!(check(&credentials, &account, &long).await, Some(false));
         assert!(
-            is_right(&account, &Secret::new(long)),
+            is_right(
+                account.hash(CredentialKind::Password).unwrap(),
+                &Secret::new(long)
+            ),
             "though it would be right"
         );
     }

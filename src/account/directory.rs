@@ -24,6 +24,8 @@ pub struct Directory {
     numbers: HashMap<FaxNumber, Arc<Account>>,
     /// Fingerprints of client certificates.
     certificates: HashMap<[u8; 32], Arc<Account>>,
+    /// Whether any account has a SCRAM verifier.
+    scram: bool,
 }
 
 impl Directory {
@@ -71,6 +73,11 @@ impl Directory {
         self.accounts.iter()
     }
 
+    /// Whether anybody can log in by SCRAM.
+    pub fn knows_scram(&self) -> bool {
+        self.scram
+    }
+
     /// How many accounts there are.
     pub fn len(&self) -> usize {
         self.accounts.len()
@@ -94,6 +101,7 @@ impl Directory {
     }
 
     fn add(&mut self, account: &Arc<Account>) {
+        self.scram |= account.scram.is_some();
         keep_first(&mut self.ids, account.id.clone(), account);
         keep_first(
             &mut self.login_ids,

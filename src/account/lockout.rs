@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::account::credential::keyed;
 use crate::config::Account;
+use crate::config::CredentialKind;
 use crate::config::ScramVerifier;
 use crate::lock::LockRule;
 use crate::lock::Reach;
@@ -71,9 +72,10 @@ impl InstallationKey {
     pub fn strike_identity<'a>(
         &self,
         account: &'a Account,
+        kind: CredentialKind,
         mail: impl IntoIterator<Item = &'a [u8]>,
     ) -> [u8; 32] {
-        let stored = account.password.as_deref().unwrap_or_default();
+        let stored = account.hash(kind).unwrap_or_default();
         let about = [account.id.as_bytes(), stored.as_bytes()];
         keyed(&self.0, about.into_iter().chain(mail))
     }

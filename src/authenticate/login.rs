@@ -8,6 +8,7 @@ use crate::account::directory::Directory;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Guess;
 use crate::config::Account;
+use crate::config::CredentialKind;
 use crate::lock::Reach;
 use crate::lock::Use;
 use crate::refusal::Refusal;
@@ -60,7 +61,14 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<LoggedIn, Refusal> {
         let candidate = match &login.proof {
-            LoginProof::Password(password) => Candidate::Password(password),
+            LoginProof::Password(password) => {
+                let kind = directory
+                    .by_login_id(&login.login_id)
+                    .map_or(CredentialKind::Password, |account| {
+                        account.profile.doors.smtp
+                    });
+                Candidate::Password(kind, password)
+            }
             LoginProof::Scram { signed, proof } => Candidate::Scram { signed, proof },
             LoginProof::Certificate(certificate) => {
                 return self.external(login, certificate, directory, now);
@@ -126,7 +134,8 @@ impl Authenticator {
             LoginProof::Certificate(certificate) => ("certificate", &certificate[..]),
         };
         let about = [DOOR.as_bytes(), &session, signed.as_bytes(), proof];
-        self.key.strike_identity(account, about)
+        let kind = account.profile.doors.smtp;
+        self.key.strike_identity(account, kind, about)
     }
 
     /// What a SCRAM client is asked. For a login ID without a verifier it is made up, always the same.

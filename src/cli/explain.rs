@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::account::credential;
 use crate::account::directory::Directory;
 use crate::authenticate::judge;
 use crate::authenticate::judge::Origin;
@@ -125,17 +126,10 @@ async fn explain(
     if let Err((refusal, _)) = judge::judge_verification(config.verify.as_ref(), found) {
         return Ok(refused(&why(&refusal)));
     }
-    let mut recipients = Vec::new();
-    let mut bad = Vec::new();
-    for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
-        match submission::recipient(address, &config.gateway) {
-            Ok(recipient) => recipients.push(recipient),
-            Err(error) => bad.push(format!("{typed}: {error}")),
-        }
-    }
-    if !bad.is_empty() {
-        return Ok(refused(&bad.join("; ")));
-    }
+    let recipients = match recipients(options, message, config) {
+        Ok(recipients) => recipients,
+        Err(bad) => return Ok(refused(&bad)),
+    };
     let rules = submission::Rules {
         password: &config.password,
         limits: &config.smtp,
@@ -157,8 +151,12 @@ async fn explain(
         return Ok(refused("no account has this sender"));
     };
     let account = &selected.account;
-    let locks = open_store(config)?.read_here(|tx| accounts::locks(tx, &account.id))?;
-    let (verdict, password) = verdict(&selected, &locks, &recipients, &submission, now);
+    let (locks, hash) = open_store(config)?.read_here(|tx| {
+        let hash = credential::in_force(tx, account, account.profile.doors.body)?;
+        Ok((accounts::locks(tx, &account.id)?, hash))
+    })?;
+    let state = (&locks, hash.as_deref());
+    let (verdict, password) = verdict(&selected, state, &recipients, &submission, now);
     let ends = [locks.everything, locks.unproven];
     let ends = ends.iter().filter(|strikes| strikes.is_locked(now));
     let until = ends.filter_map(|strikes| strikes.locked_until).max();
@@ -178,6 +176,26 @@ async fn explain(
     value["destinations"] = Json::Array(destinations.collect());
     add_documents(&mut value, config, &submission).await?;
     Ok(value)
+}
+
+/// The recipients as they are understood; else why each of the bad ones is not.
+fn recipients(
+    options: &Options,
+    message: &ReceivedMessage,
+    config: &Config,
+) -> Result<Vec<Recipient>, String> {
+    let mut recipients = Vec::new();
+    let mut bad = Vec::new();
+    for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
+        match submission::recipient(address, &config.gateway) {
+            Ok(recipient) => recipients.push(recipient),
+            Err(error) => bad.push(format!("{typed}: {error}")),
+        }
+    }
+    match bad.is_empty() {
+        true => Ok(recipients),
+        false => Err(bad.join("; ")),
+    }
 }
 
 /// What DNS says of the message, if the gateway asks it.

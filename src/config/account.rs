@@ -1,5 +1,6 @@
 //! `[[account]]`: one customer.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use toml::de::DeValue;
 use super::accounts::Context;
 use super::certificate;
 use super::claims::Kind;
+use super::credential::CredentialKind;
 use super::forms;
 use super::forms::Bad;
 use super::list::ContactList;
@@ -36,8 +38,8 @@ pub struct Account {
     pub profile: Arc<Profile>,
     /// Who may send.
     pub senders: Vec<SenderPattern>,
-    /// Argon2id hash in PHC form.
-    pub password: Option<String>,
+    /// Argon2id hashes in PHC form, one of a kind.
+    pub passwords: BTreeMap<CredentialKind, String>,
     /// What proves a SCRAM-SHA-256 login.
     pub scram: Option<ScramVerifier>,
     /// SHA-256 of client certificates (DER) that prove a session.
@@ -103,6 +105,11 @@ impl Account {
             .find(|list| list.name.to_lowercase() == name)
     }
 
+    /// The hash of this kind in the accounts file.
+    pub fn hash(&self, kind: CredentialKind) -> Option<&str> {
+        self.passwords.get(&kind).map(String::as_str)
+    }
+
     /// The account in `section`; `None` only where the profile is unknown, which is reported.
     pub(super) fn read(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Option<Self> {
         let id = section.required("id", "a name of your choice, such as \"tanaka\"", name);
@@ -112,7 +119,11 @@ impl Account {
         let all_senders = section.mistakes().len() == before;
         let email = email(section, &senders, all_senders);
         let profile = profile(section, context);
-        let password = section.optional("password", password);
+        let passwords = CredentialKind::ALL.into_iter().filter_map(|kind| {
+            let hash = section.optional(kind.as_str(), password)?;
+            Some((kind, hash))
+        });
+        let passwords = passwords.collect();
         let password_in_body = section.or("password_in_body", false, forms::boolean);
         let numbers = numbers(section, context);
         let client_certificates = certificate::all(section, context);
@@ -124,7 +135,7 @@ impl Account {
             email,
             profile: profile?,
             senders,
-            password,
+            passwords,
             scram: section.optional("scram", scram),
             client_certificates,
             password_in_body,
@@ -151,8 +162,9 @@ impl Account {
 
     /// What no key can know alone.
     fn check(&self, section: &mut Section<'_, '_>) {
-        if self.password_in_body && !section.has("password") {
-            let accepted = "password = \"…\" as well, from faxgate hash-password";
+        let asked_for = self.profile.doors.body.as_str();
+        if self.password_in_body && !section.has(asked_for) {
+            let accepted = &format!("{asked_for} = \"…\" as well, from faxgate hash-password");
             section.mistake(
                 "password_in_body",
                 "there is no password to check",

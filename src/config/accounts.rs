@@ -194,10 +194,10 @@ fn readable_by_all(source: &Source) -> Option<String> {
     })
 }
 
-/// A warning for each account whose hash is weaker than those that are made today. A stronger one cannot
-/// be put in its place at the next login: the file is the administrator's, and the weak one would stay in it.
+/// A warning for each account whose hash is weaker than those that are made today. After the next right
+/// password a stronger one is used (decision 0011), but the weak one stays in the administrator's file.
 fn weak_hashes(source: &Source, accounts: &[Arc<Account>]) -> Vec<String> {
-    let weak = |account: &&Arc<Account>| account.password.as_deref().is_some_and(phc::is_weak);
+    let weak = |account: &&Arc<Account>| account.passwords.values().any(|hash| phc::is_weak(hash));
     let file = source.path.display();
     let warning = |account: &Arc<Account>| {
         let id = &account.id;

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use super::accounts::toml_files;
 use super::beside;
+use super::credential::Doors;
 use super::forms;
 use super::forms::Bad;
 use super::lock;
@@ -29,6 +30,8 @@ pub struct Profile {
     pub policy: Policy,
     /// The lock.
     pub lock: LockRule,
+    /// Which password each door asks for.
+    pub doors: Doors,
 }
 
 /// The rule for a new password (row I9).
@@ -85,6 +88,7 @@ impl Profile {
             name: name.to_owned(),
             policy: section.table("policy", Policy::read),
             lock: section.table("lock", read_lock),
+            doors: section.table("doors", Doors::read),
         }
     }
 }

@@ -135,8 +135,8 @@ pub(super) struct Extensions {
     pub(super) max_recipients: usize,
     /// Whether TLS can begin here (RFC 3207).
     pub(super) starttls: bool,
-    /// Whether a login is taken here (RFC 4954).
-    pub(super) auth: bool,
+    /// The mechanisms of the logins that are taken here (RFC 4954).
+    pub(super) auth: Option<&'static str>,
     /// Whether the client's certificate is one to log in with (EXTERNAL, RFC 4422 appendix A).
     pub(super) external: bool,
 }
@@ -151,9 +151,11 @@ pub(super) fn write_extensions(name: &str, extensions: &Extensions, out: &mut Ve
         ""
     };
     let auth = match extensions.auth {
-        true if extensions.external => format!("250-AUTH {} EXTERNAL\r\n", sasl::OFFERED),
-        true => format!("250-AUTH {}\r\n", sasl::OFFERED),
-        false => String::new(),
+        Some(mechanisms) if extensions.external => {
+            format!("250-AUTH {mechanisms} EXTERNAL\r\n")
+        }
+        Some(mechanisms) => format!("250-AUTH {mechanisms}\r\n"),
+        None => String::new(),
     };
     let keywords = format!(
         "250-{name}\r\n250-SIZE {size}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n\

@@ -7,8 +7,13 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 use crate::smtp::ScramChallenge;
 
-/// What we offer to everybody, as EHLO names it.
-pub(super) const OFFERED: &str = "PLAIN LOGIN SCRAM-SHA-256";
+/// What we offer, as EHLO names it.
+pub(super) fn offered(scram: bool) -> &'static str {
+    match scram {
+        true => "PLAIN LOGIN SCRAM-SHA-256",
+        false => "PLAIN LOGIN",
+    }
+}
 
 /// A way to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

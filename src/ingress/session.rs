@@ -21,6 +21,7 @@ use crate::ingress::metric;
 use crate::ingress::reply;
 use crate::ingress::reply::Extensions;
 use crate::ingress::reply::Reply;
+use crate::ingress::sasl;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
 use crate::smtp::Identity;
@@ -318,7 +319,10 @@ impl<'s, D: Door> Session<'s, D> {
             max_message: limits.max_message,
             max_recipients: limits.max_recipients,
             starttls: self.service.tls.is_some() && self.secured.is_none(),
-            auth: self.secured.is_some(),
+            auth: self
+                .secured
+                .is_some()
+                .then(|| sasl::offered(self.service.door.knows_scram())),
             external: self.holder().is_some(),
         }
     }

@@ -69,6 +69,10 @@ impl Door for MailDoor {
         relays.iter().any(|relay| relay.covers(peer))
     }
 
+    fn knows_scram(&self) -> bool {
+        self.intake.accounts.load().knows_scram()
+    }
+
     fn challenge(&self, login_id: &str) -> Option<ScramChallenge> {
         let directory = self.intake.accounts.load();
         self.intake.authenticator.challenge(login_id, &directory)

@@ -127,6 +127,72 @@ pub fn count_identity(
     Ok(())
 }
 
+/// A password that is kept here in the place of the one in the accounts file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredCredential {
+    /// SHA-256 of the hash in the accounts file that it replaces: when the administrator writes another one
+    /// there, that one is in force.
+    pub replaces: [u8; 32],
+    /// Argon2id in PHC form.
+    pub hash: String,
+    /// Counts up with every change.
+    pub version: i64,
+}
+
+/// The stored password of this kind.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn credential(
+    tx: &mut dyn Transaction,
+    account: &str,
+    kind: &str,
+) -> Result<Option<StoredCredential>, StorageError> {
+    let row = tx.first(
+        "SELECT replaces, hash, version FROM credential WHERE account = ?1 AND kind = ?2",
+        &[account.into(), kind.into()],
+    )?;
+    row.map(|row| {
+        let replaces = row
+            .optional_bytes(0)
+            .and_then(|bytes| bytes.try_into().ok());
+        Ok(StoredCredential {
+            replaces: replaces
+                .ok_or_else(|| StorageError::Damaged("credential.replaces".to_owned()))?,
+            hash: row.text(1).to_owned(),
+            version: row.integer(2),
+        })
+    })
+    .transpose()
+}
+
+/// Stores a password of this kind in the place of the one before.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn set_credential(
+    tx: &mut dyn Transaction,
+    account: &str,
+    kind: &str,
+    replaces: &[u8; 32],
+    hash: &str,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "INSERT INTO credential(account, kind, version, replaces, hash, changed_at) VALUES(?1, ?2, 1, ?3, ?4, ?5)
+         ON CONFLICT(account, kind) DO UPDATE
+         SET version = credential.version + 1, replaces = ?3, hash = ?4, changed_at = ?5",
+        &[
+            account.into(),
+            kind.into(),
+            replaces.as_slice().into(),
+            hash.into(),
+            now.into(),
+        ],
+    )?;
+    Ok(())
+}
+
 fn strikes_of(row: &Row) -> Strikes {
     Strikes {
         count: u32::try_from(row.integer(0)).unwrap_or(u32::MAX),

@@ -115,25 +115,28 @@ impl Finder {
         (!removed || !nothing).then(|| Cow::Owned(kept.join("  ")))
     }
 
-    /// What follows a prefix at the beginning of `text`, or behind marks, numbers and a name with a
-    /// quote mark.
-    fn hidden_rest<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let quoted = after_quoter(text.trim_start_matches(is_blank));
-        quoted
-            .and_then(|quoted| self.behind_marks(quoted))
-            .or_else(|| self.behind_marks(text))
+    /// What follows a prefix at the beginning of `text`, or behind marks, numbers and names with a quote
+    /// mark, one behind the other as each mail program put its own before the line.
+    fn hidden_rest<'t>(&self, mut text: &'t str) -> Option<&'t str> {
+        loop {
+            text = match self.behind_marks(text) {
+                Ok(rest) => return Some(rest),
+                Err(words) => after_quoter(words)?,
+            };
+        }
     }
 
-    fn behind_marks<'t>(&self, mut text: &'t str) -> Option<&'t str> {
+    /// What follows a prefix behind marks and numbers, or else what stands there.
+    fn behind_marks<'t>(&self, mut text: &'t str) -> Result<&'t str, &'t str> {
         loop {
             // Blanks go all at once: the comparison would pass over them again at every step.
             text = text.trim_start_matches(is_blank);
             if let Some(rest) = self.rest(text) {
-                return Some(rest);
+                return Ok(rest);
             }
             let mut chars = text.chars();
             if !chars.next().is_some_and(|c| is_mark(c) || c.is_numeric()) {
-                return None;
+                return Err(text);
             }
             text = chars.as_str();
         }
@@ -355,6 +358,8 @@ mod tests {
             "(2) password: abc1234",
             "Sato> password: abc1234",
             "> - password: abc1234",
+            "> Sato> password: abc1234",
+            "Sato> > Tanaka> 1. password: abc1234",
         ] {
             assert_eq!(found(line), [""; 0], "{line}");
             assert_eq!(finder().scrub(&format!("a\n{line}\nb")), "a\nb", "{line}");
@@ -409,6 +414,8 @@ mod tests {
     #[test]
     fn hostile_lines_take_linear_time() {
         let line = "# ".repeat(200_000) + &">".repeat(200_000) + &"1.".repeat(200_000);
+        assert_eq!(finder().scrub(&line).len(), line.len());
+        let line = "Sato> ".repeat(100_000) + &"a>".repeat(100_000);
         assert_eq!(finder().scrub(&line).len(), line.len());
         let line = "p".repeat(500_000) + &"\u{3000}".repeat(500_000);
         assert_eq!(found(&line), [""; 0]);

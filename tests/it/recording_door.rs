@@ -64,6 +64,11 @@ impl Recorder {
         self.messages.lock().unwrap().remove(0);
     }
 
+    /// The messages not yet forgotten.
+    pub(crate) fn all(&self) -> Vec<Recorded> {
+        self.messages.lock().unwrap().clone()
+    }
+
     pub(crate) fn left(&self) -> usize {
         self.messages.lock().unwrap().len()
     }

@@ -144,6 +144,9 @@ fn judged(seed: u64) -> Result<Fate, String> {
     if made.damaged {
         return Ok(Fate::Found);
     }
+    if shows(&pages, &mails::old(&one)) {
+        return Err(wrong(&format!("an old password is shown:\n{pages}")));
+    }
     let twin = read(&other.raw).map(|twin| everything_shown(&twin));
     match twin {
         Ok(twin) if twin == pages => {}

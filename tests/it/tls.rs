@@ -218,87 +218,6 @@ fn unbase64(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn swaks_logs_in_and_sends() {
-    let made = Made::shared();
-    let gateway = start(made);
-    let (smtp, tls) = (gateway.smtp.port(), gateway.smtp_tls.unwrap().port());
-    for (auth, begin) in [("PLAIN", "-tls"), ("LOGIN", "-tls"), ("PLAIN", "-tlsc")] {
-        let mut swaks = Command::new("swaks");
-        let port = if begin == "-tls" { smtp } else { tls };
-        swaks.args([
-            begin,
-            "--server",
-            "127.0.0.1",
-            "--auth",
-            auth,
-            "--auth-user",
-            "tanaka",
-        ]);
-        swaks.args([
-            "--auth-password",
-            RIGHT,
-            "--from",
-            "tanaka@customer.example",
-            "--to",
-            TO,
-        ]);
-        swaks.args([
-            "--port",
-            &port.to_string(),
-            "--body",
-            &format!("offer {auth} {begin}"),
-        ]);
-        let output = run_with_input(swaks, "");
-        assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
-        assert!(output.stdout.contains("235 2.7.0"), "{}", output.stdout);
-    }
-    assert_eq!(gateway.settled(3).len(), 3);
-}
-
-#[test]
-fn python_and_curl_log_in_and_send() {
-    let made = Made::shared();
-    let gateway = start(made);
-    let certificate = gateway.path("cert.pem");
-    let certificate = certificate.to_str().unwrap();
-    let (smtp, tls) = (gateway.smtp.port(), gateway.smtp_tls.unwrap().port());
-    let script = format!(
-        "import smtplib, ssl\n\
-         context = ssl.create_default_context(cafile={certificate:?})\n\
-         context.check_hostname = False\n\
-         for open in (lambda: smtplib.SMTP_SSL('127.0.0.1', {tls}, context=context),\n\
-         \x20            lambda: smtplib.SMTP('127.0.0.1', {smtp})):\n\
-         \x20   with open() as session:\n\
-         \x20       if not isinstance(session, smtplib.SMTP_SSL): session.starttls(context=context)\n\
-         \x20       session.login('tanaka', '{RIGHT}')\n\
-         \x20       session.sendmail('tanaka@customer.example', ['{TO}'], 'Subject: offer\\n\\n' + str(session))\n"
-    );
-    let mut python = Command::new("python3");
-    python.args(["-c", &script]);
-    let output = run_with_input(python, "");
-    assert_eq!(output.code, 0, "{}", output.stderr);
-    let mut curl = Command::new("curl");
-    curl.args([
-        "--silent",
-        "--show-error",
-        "--insecure",
-        "--upload-file",
-        "-",
-    ]);
-    curl.args([
-        "--user",
-        &format!("tanaka:{RIGHT}"),
-        "--login-options",
-        "AUTH=PLAIN",
-    ]);
-    curl.args(["--mail-from", "tanaka@customer.example", "--mail-rcpt", TO]);
-    curl.arg(format!("smtps://127.0.0.1:{tls}"));
-    let output = run_with_input(curl, "Subject: offer\r\n\r\nby curl\r\n");
-    assert_eq!(output.code, 0, "{}", output.stderr);
-    assert_eq!(gateway.settled(3).len(), 3);
-}
-
-#[test]
 fn commands_injected_before_tls_are_never_answered() {
     let made = Made::shared();
     let gateway = start(made);
@@ -412,13 +331,15 @@ fn an_expired_certificate_serves_on_and_is_told() {
         "{page}"
     );
     assert!(gateway.log_text().contains("the certificate has expired"));
+    let expires = gateway.metric("faxgate_tls_certificate_expires_seconds");
+    assert!(expires.unwrap() < crate::gateway::now().as_second() as f64);
     let mut swaks = Command::new("swaks");
     swaks.args(["-tls", "--server", "127.0.0.1", "--quit-after", "EHLO"]);
     swaks.args(["--to", TO, "--port", &gateway.smtp.port().to_string()]);
     let output = run_with_input(swaks, "");
     assert_eq!(output.code, 0, "{}", output.stdout);
     assert!(
-        output.stdout.contains("AUTH PLAIN LOGIN SCRAM-SHA-256"),
+        output.stdout.contains("AUTH PLAIN LOGIN\n"),
         "{}",
         output.stdout
     );

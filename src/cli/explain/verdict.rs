@@ -17,10 +17,10 @@ use crate::time::Timestamp;
 
 const NO_SUCH_LIST: &str = "refused: the account has no such list";
 
-/// What would be decided, and what became of the password.
+/// What would be decided, and what became of the password, whose hash in force is `hash`.
 pub(super) fn verdict(
     selected: &Selected,
-    locks: &Locks,
+    (locks, hash): (&Locks, Option<&str>),
     recipients: &[Recipient],
     submission: &Submission,
     now: Timestamp,
@@ -33,10 +33,12 @@ pub(super) fn verdict(
         false => (accepted(standing).to_owned(), found),
     };
     match judge::judge(selected, locks, recipients, &submission.password, now) {
-        Judgement::Check(password, standing) => match credential::is_right(account, password) {
-            true => stands(standing, "found, right"),
-            false => (wrong(selected.tier).to_owned(), "found, wrong"),
-        },
+        Judgement::Check(password, standing) => {
+            match hash.is_some_and(|hash| credential::is_right(hash, password)) {
+                true => stands(standing, "found, right"),
+                false => (wrong(selected.tier).to_owned(), "found, wrong"),
+            }
+        }
         Judgement::Refused(_, reason) => (format!("refused: {reason}"), found),
         Judgement::Stands(standing) => stands(standing, found),
     }

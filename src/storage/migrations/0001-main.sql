@@ -130,6 +130,16 @@ CREATE INDEX received_history ON received(account, id);
 CREATE INDEX received_age ON received(received_at);
 CREATE INDEX received_kept ON received(received_at) WHERE expired = 0;
 
+CREATE TABLE credential(
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,                 -- config::CredentialKind
+    version BIGINT NOT NULL,
+    replaces BLOB NOT NULL,             -- hash of what the accounts file said: a change there ends this row's force
+    hash TEXT NOT NULL,                 -- Argon2id, PHC
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY(account, kind)
+);
+
 CREATE TABLE strikes(
     account TEXT NOT NULL,
     reach BIGINT NOT NULL,              -- lock::Reach: 0 locks everything, 1 unproven senders and lists

@@ -130,6 +130,7 @@ pub(super) fn made(seed: u64, secret: &str) -> Made {
     let mut maker = Maker {
         seed,
         stage: 0,
+        in_file: false,
         random: Random::new(seed),
         secret,
         how: format!("seed {seed}:"),
@@ -156,6 +157,7 @@ pub(super) fn made(seed: u64, secret: &str) -> Made {
 struct Maker<'s> {
     seed: u64,
     stage: u64,
+    in_file: bool,
     random: Random,
     secret: &'s str,
     how: String,
@@ -324,7 +326,9 @@ impl Maker<'_> {
             return (kind, format!("password: {secret}").into_bytes());
         }
         self.note("file");
+        self.in_file = true;
         let lines = self.lines(false);
+        self.in_file = false;
         let kind = self.random.of(&["text/csv", "text/plain; format=fixed"]);
         let kind = *kind;
         // Text that is not marked as a file belongs to the mail.
@@ -489,13 +493,20 @@ impl Maker<'_> {
     fn copy(&mut self, charset: Charset) -> Vec<String> {
         let secret = self.secret;
         let prefix = self.prefix(charset);
+        // A line of an old mail may hold a password of long ago; in a file it is the customer's text.
+        let old = old(secret);
+        let quoted = if self.random.one_in(2) && !self.in_file {
+            &old
+        } else {
+            secret
+        };
         let broken = 1 + self.random.below(secret.len() - 1);
         let (head, tail) = secret.split_at(broken);
         match self.random.below(12) {
-            0 => vec![format!("> {prefix} {secret}")],
-            1 => vec![format!(">> {prefix}{secret}  ")],
-            2 => vec![format!("Sato> {prefix}{secret}")],
-            3 => vec![format!("* {prefix} {secret}")],
+            0 => vec![format!("> {prefix} {quoted}")],
+            1 => vec![format!(">> {prefix}{quoted}  ")],
+            2 => vec![format!("Sato> {prefix}{quoted}")],
+            3 => vec![format!("* {prefix} {quoted}")],
             4 => vec![
                 "----- Original Message -----".to_owned(),
                 format!("{prefix} {secret}"),
@@ -696,6 +707,11 @@ impl Maker<'_> {
             }
         }
     }
+}
+
+/// The password before this one.
+pub(super) fn old(secret: &str) -> String {
+    secret.chars().rev().collect()
 }
 
 /// In the letters that Japanese keyboards also have.
