@@ -244,6 +244,17 @@ impl Proof {
     }
 }
 
+/// What counts as one address: a host of IPv6 owns the lower 64 bits (RFC 4291 section 2.5.4).
+pub fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let upper = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(std::net::Ipv6Addr::from(upper))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

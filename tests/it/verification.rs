@@ -264,6 +264,18 @@ fn unknown_senders_are_told_apart_by_their_mail_and_never_by_our_accounts() {
 }
 
 #[test]
+fn an_answer_that_does_not_fit_is_asked_for_again_over_tcp() {
+    let long = format!("v=spf1 {} ip4:127.0.0.1 -all", "ip4:192.0.2.1 ".repeat(60));
+    let dns = Zone::default()
+        .text("long.example", &long)
+        .truncated("long.example")
+        .serve();
+    let gateway = Gateway::start(verifying(&[at("long", "long.example")], &dns));
+    gateway.accepts(&mail("long@long.example", NUMBER, RIGHT));
+    assert_eq!(tier_of_newest_job(&gateway).0, "proven");
+}
+
+#[test]
 fn a_temporary_error_may_be_accepted_and_then_never_counts() {
     let dns = Zone::default().failing("broken.example").serve();
     let setup = verifying(&[at("broken", "broken.example")], &dns).set(
