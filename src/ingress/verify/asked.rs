@@ -56,6 +56,8 @@ pub(super) struct Asked<'v> {
     pub(super) path_is_author: bool,
     /// The domain of the author who may name an account.
     pub(super) author: Option<String>,
+    /// What stands before it, for records that ask (RFC 7208 section 7).
+    pub(super) author_local: Option<String>,
     /// The domains of further authors.
     pub(super) others: Vec<String>,
 }
@@ -103,7 +105,8 @@ impl Asked<'_> {
         if author == self.path || passes || dkim_of(signatures, author) == Dkim::Pass {
             return None;
         }
-        Some(self.spf(author, "postmaster").await)
+        let local = self.author_local.as_deref().unwrap_or("postmaster");
+        Some(self.spf(author, local).await)
     }
 
     /// SPF of `domain` for the client.
@@ -147,7 +150,7 @@ impl Asked<'_> {
         if message.as_headers.len() > MOST_FORWARDERS
             || !believed(&seal.d)
             || !seal.d.eq_ignore_ascii_case(&signature.d)
-            || !message::covers_from(&signature.h)
+            || !message::is_sound(signature.a, signature.l, &signature.h)
             || !message::has_one_from(message)
         {
             return None;
