@@ -8,8 +8,9 @@ use crate::secret::Secret;
 /// mail again.
 const OWN: [&str; 6] = ["from", "to", "cc", "subject", "date", "message-id"];
 
-/// What makes a mail with a wrong password the one that was counted before: its own fields, its body,
-/// and the password that was read in it. White space says nothing, since signatures hold without it, and
+/// What makes a mail with a wrong password the one that was counted before.
+///
+/// Its own fields, its body, and the password that was read in it. White space says nothing, since signatures hold without it, and
 /// of several fields the last one counts, as it does for signatures. How the body reads is in the
 /// password: one body that reads in many ways is many guesses, and one that reads the same is one.
 /// In memory only: nothing of it may be stored but under a key.
