@@ -20,11 +20,14 @@ use crate::config::Config;
 use crate::queue;
 use crate::queue::Order;
 use crate::queue::QueueRules;
+use crate::queue::Reported;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+use crate::smtp::ForwardPath;
 use crate::smtp::ReceivedMessage;
+use crate::smtp::Returned;
 use crate::smtp::TrustTier;
 use crate::smtp::Verification;
 use crate::smtp::network;
@@ -124,8 +127,10 @@ impl Intake {
         let admitted =
             admit::admit(&sender, &recipients, &self.config.destinations).map_err(late)?;
         let results = verification.map(|found| found.text.clone());
-        let order = self.order(submission, &sender, &directory, results, now);
-        let order = order.map_err(late)?;
+        let mut order = self
+            .order(submission, &sender, &directory, &message.envelope, now)
+            .map_err(late)?;
+        order.verification = results.unwrap_or_default();
         let rules = QueueRules {
             host: self.config.gateway.name.clone(),
             per_account: self.config.queue.per_account,
@@ -250,7 +255,7 @@ impl Intake {
     }
 
     fn recipients(&self, envelope: &Envelope) -> Result<Vec<Recipient>, Refusal> {
-        let known = |address| submission::recipient(address, &self.config.gateway);
+        let known = |to: &ForwardPath| submission::recipient(&to.address, &self.config.gateway);
         let found = envelope
             .recipients
             .iter()
@@ -265,11 +270,12 @@ impl Intake {
         submission: Submission,
         sender: &Sender,
         directory: &Directory,
-        results: Option<String>,
+        envelope: &Envelope,
         now: Timestamp,
     ) -> Result<Order, Refusal> {
         let render = &self.config.render;
         let options = &submission.options;
+        let reply_to = reply_to(&submission, sender, directory);
         Ok(Order {
             options: crate::fax::PageOptions {
                 resolution: options.resolution.unwrap_or(render.resolution),
@@ -281,10 +287,12 @@ impl Intake {
             reference: submission.reference.clone(),
             message_id: submission.message_id.clone().unwrap_or_default(),
             content_hash: submission.content_hash,
-            reply_to: reply_to(&submission, sender, directory).as_str().to_owned(),
+            reply_to: reply_to.as_str().to_owned(),
+            recipients: envelope.recipients.clone(),
+            reported: reported(&submission, sender, reply_to, envelope),
             door: "mail",
             tier: sender.tier(),
-            verification: results.unwrap_or_default(),
+            verification: String::new(),
             documents: submission.documents(render.body_with_attachments)?,
         })
     }
@@ -328,6 +336,27 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::TooMany => "the account has sent too much in a minute",
         Refusal::Undecided => "DNS gave no answer",
         Refusal::UnknownOption(_) => "the subject has an option nobody knows",
+    }
+}
+
+/// Reports go to the reverse-path if that is the address that was proved, else where results go: a
+/// stranger's reverse-path beside a customer's From gets nothing (promise P8).
+fn reported(
+    submission: &Submission,
+    sender: &Sender,
+    reply_to: &Address,
+    envelope: &Envelope,
+) -> Reported {
+    let reverse_path = &submission.reverse_path;
+    let proved = reverse_path.key() == sender.address().key();
+    let to = if proved { reverse_path } else { reply_to };
+    let author = submission.from.as_ref().unwrap_or(reverse_path);
+    Reported {
+        to: to.as_str().to_owned(),
+        envelope_id: envelope.envelope_id.clone(),
+        return_pages: envelope.returned == Some(Returned::Full),
+        author: author.as_str().to_owned(),
+        sent_at: submission.date,
     }
 }
 

@@ -1,7 +1,15 @@
 //! Mail vocabulary: addresses, the envelope, a received message. No I/O.
 
+mod dsn;
+
 use std::fmt;
 use std::net::IpAddr;
+
+pub use dsn::ForwardPath;
+pub use dsn::Notify;
+pub use dsn::Returned;
+pub use dsn::TypedAddress;
+pub use dsn::in_ascii;
 
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -83,12 +91,16 @@ impl fmt::Display for Address {
 }
 
 /// What SMTP carried outside the message (RFC 5321 section 2.3.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// The reverse-path; `None` is the null reverse-path `<>`.
     pub reverse_path: Option<Address>,
     /// The forward-paths accepted at RCPT, in order.
-    pub recipients: Vec<Address>,
+    pub recipients: Vec<ForwardPath>,
+    /// How much of the mail goes back with a report (RET).
+    pub returned: Option<Returned>,
+    /// What the client calls this envelope (ENVID), printable ASCII.
+    pub envelope_id: Option<String>,
 }
 
 /// A message as it arrived at the end of DATA. It may contain a password: never stored, never logged.

@@ -55,6 +55,8 @@ pub struct Submission {
     pub from: Option<Address>,
     /// The first mailbox in Reply-To.
     pub reply_to: Option<Address>,
+    /// When it was written, by its own Date.
+    pub date: Option<Timestamp>,
     /// The Message-ID as written, at most 998 characters.
     pub message_id: Option<String>,
     /// The subject without its options, at most 60 characters.
@@ -132,6 +134,7 @@ pub fn parse(message: &ReceivedMessage, rules: &Rules<'_>) -> Result<Submission,
         reverse_path,
         from: mailbox(&header, "from"),
         reply_to: mailbox(&header, "reply-to"),
+        date: date(&header),
         message_id,
         reference,
         options,
@@ -176,7 +179,7 @@ pub fn fuzz_submission(raw: &[u8]) {
     let message = ReceivedMessage {
         envelope: crate::smtp::Envelope {
             reverse_path: Address::parse("a@b.example"),
-            recipients: Vec::new(),
+            ..crate::smtp::Envelope::default()
         },
         raw: zeroize::Zeroizing::new(raw.to_vec()),
         peer: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
@@ -239,6 +242,15 @@ fn quoted_mailbox(value: &[u8]) -> Option<Address> {
     let bare = bracketed.map_or(text.as_ref(), |(inner, _)| inner).trim();
     let quoted = bare.starts_with('"') && !bare.starts_with("\"\"");
     Address::parse(bare).filter(|_| quoted)
+}
+
+/// A Date that nobody can read is none; before 1970 nobody sent mail.
+fn date(header: &Header<'_>) -> Option<Timestamp> {
+    let field = [b"Date: ".as_slice(), &header.first("date")?, b"\r\n\r\n"].concat();
+    let parsed = MessageParser::default().parse_headers(&field)?;
+    let seconds = parsed.date()?.to_timestamp();
+    let ms = seconds.checked_mul(1000).filter(|ms| *ms > 0)?;
+    Some(Timestamp::from_ms(ms))
 }
 
 fn message_id(header: &Header<'_>) -> Option<String> {

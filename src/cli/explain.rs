@@ -29,6 +29,7 @@ use crate::ingress::Verifier;
 use crate::render::Renderer;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+use crate::smtp::ForwardPath;
 use crate::smtp::ReceivedMessage;
 use crate::smtp::Verification;
 use crate::storage::accounts;
@@ -83,11 +84,12 @@ fn message(options: &Options, now: Timestamp) -> Result<ReceivedMessage, Failure
     let recipients = options
         .to
         .iter()
-        .map(|to| address_of(to.trim_matches(['<', '>'])));
+        .map(|to| address_of(to.trim_matches(['<', '>'])).map(ForwardPath::from));
     Ok(ReceivedMessage {
         envelope: Envelope {
             reverse_path,
             recipients: recipients.collect::<Result<_, _>>()?,
+            ..Envelope::default()
         },
         raw: with_crlf(&text).into(),
         peer: options.peer,
@@ -186,8 +188,8 @@ fn recipients(
 ) -> Result<Vec<Recipient>, String> {
     let mut recipients = Vec::new();
     let mut bad = Vec::new();
-    for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
-        match submission::recipient(address, &config.gateway) {
+    for (typed, to) in options.to.iter().zip(&message.envelope.recipients) {
+        match submission::recipient(&to.address, &config.gateway) {
             Ok(recipient) => recipients.push(recipient),
             Err(error) => bad.push(format!("{typed}: {error}")),
         }

@@ -1,5 +1,7 @@
 //! Mails of ours on their way: what is due is claimed, written out, handed over, and tried again.
 
+mod report;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -181,6 +183,7 @@ impl Outgoing {
         match row.kind {
             Kind::Forward => self.forward(row).await,
             Kind::Lock => self.lock_notice(row),
+            Kind::Report => self.report(row).await,
             Kind::Result => self.result(row).await,
         }
     }
@@ -249,6 +252,8 @@ impl Outgoing {
         });
         let (batch, jobs) = read.await?;
         let batch = batch.ok_or(Unwritten::Gone("the batch is no longer kept"))?;
+        // What the client asked to be reported, or not to be, is not told here.
+        let jobs = jobs.iter().filter(|job| job.recipient.is_none());
         let settings = self
             .accounts
             .load()
@@ -268,7 +273,7 @@ impl Outgoing {
         let facts = ResultFacts {
             batch: id.to_string(),
             reference: batch.reference,
-            jobs: jobs.iter().map(|job| job_facts(job, format)).collect(),
+            jobs: jobs.map(|job| job_facts(job, format)).collect(),
             format,
             zone: self.config.gateway.time_zone.clone(),
             pages,
@@ -343,6 +348,6 @@ fn about(row: &MailRow) -> Subject<'_> {
     match row.kind {
         Kind::Forward => Subject::received(&row.account, row.subject_id),
         Kind::Lock => Subject::account(&row.account),
-        Kind::Result => Subject::batch(&row.account, row.subject_id),
+        Kind::Report | Kind::Result => Subject::batch(&row.account, row.subject_id),
     }
 }

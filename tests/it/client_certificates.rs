@@ -40,11 +40,8 @@ fn session(gateway: &Gateway, shown: &Shown) -> Smtp {
 
 fn offers_external(session: &mut Smtp) -> bool {
     let reply = session.say("EHLO client.example");
-    assert!(
-        reply.contains("250-AUTH PLAIN LOGIN SCRAM-SHA-256"),
-        "{reply}"
-    );
-    reply.contains("SCRAM-SHA-256 EXTERNAL\r")
+    assert!(reply.contains("250-AUTH PLAIN LOGIN"), "{reply}");
+    reply.contains("LOGIN EXTERNAL\r")
 }
 
 #[test]

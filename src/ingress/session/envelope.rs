@@ -9,7 +9,7 @@ use crate::ingress::SenderRefusal;
 use crate::ingress::command::Mail;
 use crate::ingress::command::Mistake;
 use crate::ingress::reply;
-use crate::smtp::Address;
+use crate::smtp::ForwardPath;
 use crate::smtp::network;
 
 impl<D: Door> Session<'_, D> {
@@ -51,6 +51,8 @@ impl<D: Door> Session<'_, D> {
             account: identity.map(|identity| identity.account),
             reverse_path: mail.reverse_path,
             recipients: Vec::new(),
+            returned: mail.returned,
+            envelope_id: mail.envelope_id,
             tried: false,
             size: mail.size,
             pieces: None,
@@ -60,7 +62,7 @@ impl<D: Door> Session<'_, D> {
         None
     }
 
-    pub(super) fn rcpt(&mut self, address: Address) -> Option<Event> {
+    pub(super) fn rcpt(&mut self, to: ForwardPath) -> Option<Event> {
         let Some(transaction) = self.transaction.as_mut() else {
             return self.mistake(&reply::MAIL_FIRST);
         };
@@ -76,13 +78,13 @@ impl<D: Door> Session<'_, D> {
             self.say(&reply::TOO_MANY_RECIPIENTS);
             return None;
         }
-        match self.service.door.recipient(&address) {
+        match self.service.door.recipient(&to.address) {
             Ok(()) => {
-                transaction.recipients.push(address);
+                transaction.recipients.push(to);
                 self.say(&reply::RECIPIENT_OK);
             }
             Err(refusal) => {
-                let recipient = address.shortened();
+                let recipient = to.address.shortened();
                 tracing::info!(peer = %self.peer, recipient, reason = ?refusal, "recipient refused");
                 self.say(&reply::recipient(&refusal));
             }
