@@ -209,11 +209,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_signer_may_be_written_in_its_own_letters() {
-        let mail = signed(&["\u{4f8b}.customer.co.jp"], "from:to");
+        let mail = signed(&["\u{4f8b}.co.jp"], "from:to");
         let mut raw = Zeroizing::new(mail.into_bytes());
         let hashes = body_hashes(&mut raw).await;
         let message = read(&raw, hashes, 10_000).unwrap();
-        assert_eq!(signatures(&message, &["xn--fsq.customer.co.jp"]).len(), 1);
+        assert_eq!(signatures(&message, &["xn--fsq.co.jp"]).len(), 1);
     }
 
     #[tokio::test]
