@@ -26,6 +26,7 @@ use crate::smtp::Proof;
 use crate::smtp::TrustTier;
 use crate::storage::Store;
 use crate::storage::accounts;
+use crate::submission;
 use crate::submission::Recipient;
 use crate::submission::Submission;
 use crate::time::Timestamp;
@@ -99,8 +100,8 @@ pub struct Evidence<'a> {
     pub submission: &'a Submission,
     /// Where it goes.
     pub recipients: &'a [Recipient],
-    /// What names this mail when a wrong password is counted.
-    pub mail: Vec<&'a [u8]>,
+    /// The message as it came, which names itself when a wrong password is counted.
+    pub mail: &'a [u8],
     /// Where it comes from.
     pub origin: Origin<'a>,
     /// The present time.
@@ -196,11 +197,11 @@ impl Authenticator {
             Judgement::Refused(refusal, reason) => Err((refusal, reason)),
             Judgement::Stands(standing) => Ok(standing),
             Judgement::Check(password, standing) => {
-                let mail = evidence.mail.iter().copied();
+                let mail = submission::strike_material(evidence.mail, password);
                 let kind = account.profile.doors.body;
                 let guess = Guess {
                     candidate: Candidate::Password(kind, password),
-                    identity: self.key.strike_identity(account, kind, mail),
+                    identity: self.key.strike_identity(account, kind, [&mail[..]]),
                     door: "mail",
                     peer: evidence.origin.peer.to_string(),
                     tier: Some(selected.tier),

@@ -30,12 +30,16 @@ use crate::smtp::ReceivedMessage;
 use crate::smtp::Returned;
 use crate::smtp::TrustTier;
 use crate::smtp::Verification;
+use crate::smtp::network;
 use crate::storage::StorageError;
 use crate::submission;
 use crate::submission::Recipient;
 use crate::submission::Submission;
 use crate::time::Clock;
 use crate::time::Timestamp;
+
+/// Refusals of one network that are recorded in a minute.
+const MOST_NOTED: u32 = 120;
 
 /// What every door hands its messages to.
 pub struct Intake {
@@ -51,6 +55,8 @@ pub struct Intake {
     pub mail: Arc<tokio::sync::Notify>,
     /// How much each account has sent lately.
     pub rate: Rate<String>,
+    /// How many refusals of each network were recorded lately.
+    pub noted: Rate<IpAddr>,
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -107,7 +113,7 @@ impl Intake {
         let evidence = Evidence {
             submission: &submission,
             recipients: &recipients,
-            mail: submission::strike_material(&message.raw),
+            mail: &message.raw,
             origin: Origin {
                 peer: message.peer,
                 logged_in: message.authenticated.as_deref(),
@@ -172,7 +178,8 @@ impl Intake {
         })
     }
 
-    /// Tells the operator of a refusal; that this fails changes nothing for the sender.
+    /// Tells the operator of a refusal, unless its client is told of all the time: the rest is seen in the
+    /// metrics, and nobody fills the disk or keeps it busy with what is refused. That this fails changes nothing for the sender.
     async fn note(
         &self,
         denied: &Denied,
@@ -180,6 +187,9 @@ impl Intake {
         peer: IpAddr,
         verification: Option<&Verification>,
     ) {
+        if !self.noted.take(network(peer), MOST_NOTED, self.clock.now()) {
+            return;
+        }
         let store = self.authenticator.store.clone();
         let (denied, sender, now) = (denied.clone(), sender.cloned(), self.clock.now());
         let whole = verification.map(|found| found.tier);

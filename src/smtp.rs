@@ -225,9 +225,10 @@ pub struct Verification {
     pub arc: String,
     /// All of it as the value of an Authentication-Results field (RFC 8601), on one line.
     pub text: String,
-    /// Whether DNS was asked. It was not for the null reverse-path, and where too many mails of the same
-    /// client and domain waited: that says nothing of the sender's DNS.
-    pub is_asked: bool,
+    /// Whether nothing that was read speaks against the sender: no record of DMARC, no hard fail of SPF.
+    /// Also false where nobody asked, which says nothing of the sender's DNS: for the null reverse-path,
+    /// and where too many mails of the same client and domain waited.
+    pub is_open: bool,
 }
 
 /// How the sender of a submission was proved.
@@ -251,6 +252,17 @@ impl Proof {
             Self::Password => "password",
             Self::SenderAddress => "sender-address",
             Self::SmtpAuth => "smtp-auth",
+        }
+    }
+}
+
+/// What counts as one address: a host of IPv6 owns the lower 64 bits (RFC 4291 section 2.5.4).
+pub fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let upper = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(std::net::Ipv6Addr::from(upper))
         }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn run(options: &Options, config: &Path, json: bool) -> Result<(), Fa
     let now = SystemClock.now();
     let mut message = message(options, now)?;
     let value = block_on(async {
-        let found = verification(&loaded.config, &mut message).await?;
+        let found = verification(&loaded, &mut message).await?;
         let mut value = explain(&loaded, options, &message, found.as_ref(), now).await?;
         value["peer"] = json!(options.peer.to_string());
         value["verification"] = found.map_or(Json::Null, |found| shown(&found));
@@ -202,14 +202,21 @@ fn recipients(
 
 /// What DNS says of the message, if the gateway asks it.
 async fn verification(
-    config: &Config,
+    loaded: &Loaded,
     message: &mut ReceivedMessage,
 ) -> Result<Option<Verification>, Failure> {
-    let known = config.relays.iter().any(|r| r.covers(message.peer));
-    let Some(verifier) = Verifier::of(config)?.filter(|_| !known) else {
+    let config = &loaded.config;
+    let author = submission::author(&message.raw, &config.smtp);
+    let is_spoken_for = judge::is_spoken_for(
+        message.peer,
+        message.envelope.reverse_path.as_ref(),
+        author.as_ref(),
+        &config.relays,
+        &Directory::new(&loaded.accounts.accounts),
+    );
+    let Some(verifier) = Verifier::of(config)?.filter(|_| !is_spoken_for) else {
         return Ok(None);
     };
-    let author = submission::author(&message.raw, &config.smtp);
     Ok(Some(verifier.verify(message, author.as_ref()).await))
 }
 

@@ -8,9 +8,9 @@ use crate::ingress::Door;
 use crate::ingress::SenderRefusal;
 use crate::ingress::command::Mail;
 use crate::ingress::command::Mistake;
-use crate::ingress::limits;
 use crate::ingress::reply;
 use crate::smtp::ForwardPath;
+use crate::smtp::network;
 
 impl<D: Door> Session<'_, D> {
     pub(super) fn mail(&mut self, mail: Mail) -> Option<Event> {
@@ -42,7 +42,7 @@ impl<D: Door> Session<'_, D> {
             }
             return self.mistake(&reply);
         }
-        if !self.service.door.may_begin(limits::network(self.peer)) {
+        if !self.service.door.may_begin(network(self.peer)) {
             tracing::info!(peer = %self.peer, "too many messages");
             self.say(&reply::TOO_MANY_MESSAGES);
             return None;
