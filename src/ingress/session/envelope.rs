@@ -42,7 +42,9 @@ impl<D: Door> Session<'_, D> {
             }
             return self.mistake(&reply);
         }
-        if !self.service.door.may_begin(network(self.peer)) {
+        // Behind a relay are many senders, each of which has a limit of its account.
+        let door = &self.service.door;
+        if !door.is_relay(self.peer) && !door.may_begin(network(self.peer)) {
             tracing::info!(peer = %self.peer, "too many messages");
             self.say(&reply::TOO_MANY_MESSAGES);
             return None;
