@@ -9,6 +9,9 @@ use crate::smtp::TypedAddress;
 const LONGEST_ID: usize = 100;
 /// Longest ORCPT as it is written (RFC 3461 section 4.2).
 const LONGEST_ORIGINAL: usize = 500;
+/// Longest address of ORCPT in ASCII: a line of a report has room for it (RFC 5322 section 2.1.1), and it
+/// has room for every address there is.
+const LONGEST_IN_ASCII: usize = 960;
 
 /// Puts the value of a parameter into its `place`, where one may stand.
 ///
@@ -68,7 +71,8 @@ pub(super) fn original(value: &str) -> Option<TypedAddress> {
         true => unescaped(&crate::smtp::in_ascii(text)),
         false => unescaped(text),
     };
-    text.map(|text| TypedAddress {
+    let text = text.filter(|text| text.len() <= LONGEST_IN_ASCII)?;
+    Some(TypedAddress {
         kind: kind.to_owned(),
         text,
     })
@@ -149,6 +153,10 @@ mod tests {
         assert_eq!(envelope_id(&"A".repeat(101)), None);
         assert!(original(&format!("rfc822;{}", "a".repeat(493))).is_some());
         assert_eq!(original(&format!("rfc822;{}", "a".repeat(494))), None);
+        let wide = |count| original(&format!("utf-8;{}@c.example", "営".repeat(count)));
+        let written = wide(100).unwrap();
+        assert!(format!("Original-Recipient: {written}\r\n").len() <= 1_000);
+        assert_eq!(wide(140), None, "no line of a report holds it");
     }
 
     #[test]
