@@ -288,7 +288,7 @@ impl Intake {
             message_id: submission.message_id.clone().unwrap_or_default(),
             content_hash: submission.content_hash,
             reply_to: reply_to.as_str().to_owned(),
-            recipients: envelope.recipients.clone(),
+            recipients: clean(&submission, envelope),
             reported: reported(&submission, sender, reply_to, envelope),
             door: "mail",
             tier: sender.tier(),
@@ -339,6 +339,18 @@ fn reason(refusal: &Refusal) -> &'static str {
     }
 }
 
+/// The recipients as they may be kept: a program may have put the mail's password into ORCPT too.
+fn clean(submission: &Submission, envelope: &Envelope) -> Vec<ForwardPath> {
+    let clean = |to: &ForwardPath| ForwardPath {
+        original: to
+            .original
+            .clone()
+            .filter(|original| submission.is_clean(&original.to_string())),
+        ..to.clone()
+    };
+    envelope.recipients.iter().map(clean).collect()
+}
+
 /// Reports go to the reverse-path if that is the address that was proved, else where results go: a
 /// stranger's reverse-path beside a customer's From gets nothing (promise P8).
 fn reported(
@@ -353,7 +365,10 @@ fn reported(
     let author = submission.from.as_ref().unwrap_or(reverse_path);
     Reported {
         to: to.as_str().to_owned(),
-        envelope_id: envelope.envelope_id.clone(),
+        envelope_id: envelope
+            .envelope_id
+            .clone()
+            .filter(|id| submission.is_clean(id)),
         return_pages: envelope.returned == Some(Returned::Full),
         author: author.as_str().to_owned(),
         sent_at: submission.date,

@@ -28,6 +28,7 @@ pub use identity::strike_material;
 pub use subject::BodyChoice;
 pub use subject::SubjectOptions;
 
+use copies::Copies;
 use header::Header;
 use mail_parser::MessageParser;
 use password::Finder;
@@ -71,6 +72,7 @@ pub struct Submission {
     pub attachments: Vec<Document>,
     /// Hash of the scrubbed content, the same for every transaction of one mail (promise P4).
     pub content_hash: [u8; 32],
+    copies: Copies,
 }
 
 /// The password in a body.
@@ -142,10 +144,16 @@ pub fn parse(message: &ReceivedMessage, rules: &Rules<'_>) -> Result<Submission,
         content_hash: identity::content_hash(&subject, &content.text, &content.documents),
         body: text_document(content.text),
         attachments: content.documents,
+        copies: content.copies,
     })
 }
 
 impl Submission {
+    /// Whether `text`, which came beside the mail, is free of the mail's password.
+    pub fn is_clean(&self, text: &str) -> bool {
+        self.copies.strike(text) == text
+    }
+
     /// The documents to fax, in order: the attachments, and the body where the subject or
     /// `body_with_attachments`, the default, asks for it or nothing else is there.
     ///

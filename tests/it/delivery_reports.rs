@@ -423,6 +423,21 @@ fn a_stranger_beside_a_customers_from_gets_nothing() {
 }
 
 #[test]
+fn c2_what_a_client_calls_its_mail_never_holds_the_password() {
+    let gateway = Gateway::with(&[Account::tanaka()]);
+    let xtext = RIGHT.replace('+', "+2B").replace('=', "+3D");
+    let of_mail = format!("ENVID=job-{xtext}");
+    let asked = format!("NOTIFY=FAILURE ORCPT=x-fax;{xtext}");
+    let mail = Mail::right(BUSY);
+    accepted(&ask(&gateway, &mail, &of_mail, &[(BUSY, &asked)]));
+    let report = report_to(&gateway, TANAKA);
+    assert_eq!(report.of_mail.get("Original-Envelope-Id"), None);
+    assert_eq!(report.field("Original-Recipient"), "");
+    let kept = std::fs::read(gateway.path("var/faxgate.sqlite3-wal")).unwrap();
+    assert!(memchr::memmem::find(&kept, RIGHT.as_bytes()).is_none());
+}
+
+#[test]
 fn reports_go_to_the_reverse_path_that_was_proved_and_not_to_reply_to() {
     let senders = "[\"suzuki@customer.example\", \"desk@customer.example\"]";
     let gateway = Gateway::with(&[Account::suzuki().set("senders", senders).set(
