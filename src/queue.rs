@@ -328,8 +328,8 @@ impl Writing {
         added: usize,
     ) -> Result<(), StorageError> {
         let reports = self.asked.iter().any(Option::is_some);
-        if reports {
-            recipients::forget_unused(tx, batch)?;
+        for recipient in self.asked.iter().flatten() {
+            recipients::forget_unused(tx, recipient.id)?;
         }
         if added == 0 {
             return Ok(());

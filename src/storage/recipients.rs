@@ -65,15 +65,15 @@ pub fn insert(
     Ok(())
 }
 
-/// Removes the recipients of `batch` that no job goes to: the same mail came again, or the same number
-/// was asked for twice.
+/// Removes the recipient `id` if no job goes to it: the same mail came again, or the same number was asked
+/// for twice. Others of its batch stay, because somebody may be writing their jobs at this moment.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn forget_unused(tx: &mut dyn Transaction, batch: i64) -> Result<(), StorageError> {
+pub fn forget_unused(tx: &mut dyn Transaction, id: i64) -> Result<(), StorageError> {
     tx.execute(
-        "DELETE FROM recipient WHERE batch = ?1 AND id NOT IN (SELECT recipient FROM job WHERE batch = ?1 AND recipient IS NOT NULL)",
-        &[batch.into()],
+        "DELETE FROM recipient WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM job WHERE recipient = ?1)",
+        &[id.into()],
     )?;
     Ok(())
 }
@@ -192,13 +192,16 @@ mod tests {
         let (_dir, store) = scratch();
         let found = store.write(|tx| {
             prepare(tx)?;
-            forget_unused(tx, 1)?;
+            insert(tx, 1, &recipient(6))?;
+            forget_unused(tx, 2)?;
+            forget_unused(tx, 5)?;
             Ok((of_job(tx, 4)?, of_job(tx, 99)?, of_batch(tx, 1)?))
         });
         let (of_job, of_none, of_batch) = found.await.unwrap();
         assert_eq!(of_job, Some(recipient(2)));
         assert_eq!(of_none, None);
-        assert_eq!(of_batch, [recipient(2)], "nothing goes to the other one");
+        let left = [recipient(2), recipient(6)];
+        assert_eq!(of_batch, left, "the jobs of 6 are yet to be written");
     }
 
     #[tokio::test]
