@@ -9,6 +9,7 @@ use crate::account::credential;
 use crate::account::credential::Candidate;
 use crate::account::credential::Check;
 use crate::account::credential::Credentials;
+use crate::account::credential::Stronger;
 use crate::account::directory::Directory;
 use crate::account::lockout;
 use crate::account::lockout::Counted;
@@ -288,18 +289,19 @@ impl Authenticator {
     }
 
     /// Keeps a hash by today's parameters. That this fails changes nothing for whoever was right.
-    async fn strengthen(&self, account: &Arc<Account>, guess: &Guess<'_>, hash: &str) {
+    async fn strengthen(&self, account: &Arc<Account>, guess: &Guess<'_>, stronger: &Stronger) {
         let Some(kind) = guess.kind() else { return };
-        let (this, hash, now) = (Arc::clone(account), hash.to_owned(), guess.now);
+        let (this, stronger, now) = (Arc::clone(account), stronger.clone(), guess.now);
         let kept = self
             .store
-            .write(move |tx| credential::strengthen(tx, &this, kind, &hash, now));
+            .write(move |tx| credential::strengthen(tx, &this, kind, &stronger, now));
         match kept.await {
-            Ok(()) => tracing::info!(
+            Ok(true) => tracing::info!(
                 account = account.id,
                 kind = kind.as_str(),
                 "a weak hash was replaced"
             ),
+            Ok(false) => {}
             Err(error) => tracing::warn!(%error, "a weak hash could not be replaced"),
         }
     }

@@ -157,7 +157,7 @@ pub struct LockFacts {
     pub account: String,
     /// What its owner types to log in.
     pub login_id: String,
-    /// The door at which the last wrong password came: `mail`, `web`, `rest`, `soap`, `command`.
+    /// The door at which the last wrong password came: `mail`, `smtp-auth`, `web`, `rest`, `soap`, `command`.
     pub door: String,
     /// Address of the client, if known.
     pub from_peer: Option<String>,

@@ -114,7 +114,7 @@ pub struct Strike {
     pub rule: LockRule,
     /// Names the mail; see [`InstallationKey::strike_identity`].
     pub identity: [u8; 32],
-    /// The door, such as `smtp`.
+    /// The door: `mail` or `smtp-auth`.
     pub door: &'static str,
     /// The client's address, for the notice.
     pub peer: String,
