@@ -327,7 +327,6 @@ impl Writing {
         batch: i64,
         added: usize,
     ) -> Result<(), StorageError> {
-        let reports = self.asked.iter().any(Option::is_some);
         for recipient in self.asked.iter().flatten() {
             recipients::forget_unused(tx, recipient.id)?;
         }
@@ -349,8 +348,8 @@ impl Writing {
         }
         self.log(tx, batch, added)?;
         // Some are settled before anything was dialled: denied numbers, unknown lists.
-        if reports {
-            self.desk().recipients_if_settled(tx, batch)?;
+        for recipient in self.asked.iter().flatten() {
+            self.desk().if_settled(tx, recipient.id)?;
         }
         self.desk().batch_if_settled(tx, batch, Some(account))
     }

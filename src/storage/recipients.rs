@@ -98,16 +98,6 @@ pub fn of_job(tx: &mut dyn Transaction, job: i64) -> Result<Option<RecipientRow>
     Ok(row.map(|row| recipient_row(&row)))
 }
 
-/// The recipients of a batch.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn of_batch(tx: &mut dyn Transaction, batch: i64) -> Result<Vec<RecipientRow>, StorageError> {
-    let sql = format!("SELECT {COLUMNS} WHERE batch = ?1 ORDER BY id");
-    let rows = tx.query(&sql, &[batch.into()])?;
-    Ok(rows.iter().map(recipient_row).collect())
-}
-
 /// How many jobs of a recipient were sent and how many were not; `None` while one of them is open.
 ///
 /// # Errors
@@ -195,13 +185,13 @@ mod tests {
             insert(tx, 1, &recipient(6))?;
             forget_unused(tx, 2)?;
             forget_unused(tx, 5)?;
-            Ok((of_job(tx, 4)?, of_job(tx, 99)?, of_batch(tx, 1)?))
+            Ok((of_job(tx, 4)?, of_job(tx, 99)?, [one(tx, 5)?, one(tx, 6)?]))
         });
-        let (of_job, of_none, of_batch) = found.await.unwrap();
+        let (of_job, of_none, others) = found.await.unwrap();
         assert_eq!(of_job, Some(recipient(2)));
         assert_eq!(of_none, None);
-        let left = [recipient(2), recipient(6)];
-        assert_eq!(of_batch, left, "the jobs of 6 are yet to be written");
+        let left = [None, Some(recipient(6))];
+        assert_eq!(others, left, "the jobs of 6 are yet to be written");
     }
 
     #[tokio::test]

@@ -32,19 +32,16 @@ impl Desk<'_> {
         }
     }
 
-    /// Writes the reports on those recipients of `batch` that are settled.
+    /// Writes the report on the recipient `id` if it is settled. All its jobs must have been written: of
+    /// those that come later nothing would be told.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn recipients_if_settled(
-        &self,
-        tx: &mut dyn Transaction,
-        batch: i64,
-    ) -> Result<(), StorageError> {
-        for recipient in recipients::of_batch(tx, batch)? {
-            self.report_if_settled(tx, &recipient)?;
+    pub fn if_settled(&self, tx: &mut dyn Transaction, id: i64) -> Result<(), StorageError> {
+        match recipients::one(tx, id)? {
+            Some(recipient) => self.report_if_settled(tx, &recipient),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes that a recipient has to wait, whose `job` failed for now: once, whatever comes of further
