@@ -413,6 +413,25 @@ fn without_pages_a_whole_mail_comes_back_as_its_header() {
 }
 
 #[test]
+fn p2_what_the_next_server_takes_only_without_pages_is_told_without() {
+    let with_pages = "{ when = \"always\", attach_pages = true }";
+    let account = Account::suzuki().set("result_mail", with_pages);
+    let gateway = Gateway::start(Setup::new(&[account]).set("retry", "attempts", "1"));
+    std::fs::rename(gateway.path("calls"), gateway.path("calls-away")).unwrap();
+    gateway.sink.take_at_most(8_000);
+    let noise: String = (0..400_u64)
+        .map(|n| format!("{:x}\r\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect();
+    let recipients = [(NUMBER, ""), ("0387654321@fax.example", "NOTIFY=FAILURE")];
+    let mail = Mail::new(SUZUKI, NUMBER, &noise);
+    accepted(&ask(&gateway, &mail, "RET=FULL", &recipients));
+    let mails = gateway.sink.wait_for(SUZUKI, 2);
+    assert_eq!(gateway.sink.refused(), 2, "each had pages at first");
+    let is_report = |mail: &&Delivered| mail.text().contains("multipart/report");
+    assert_eq!(mails.iter().filter(is_report).count(), 1);
+}
+
+#[test]
 fn a_stranger_beside_a_customers_from_gets_nothing() {
     let gateway = suzuki();
     let mail = Mail::plain(BUSY).reverse_path("victim@elsewhere.example");

@@ -47,7 +47,7 @@ struct Delay {
 
 impl Outgoing {
     /// The report that `row` stands for.
-    pub(super) async fn report(&self, row: &MailRow) -> Result<Mail, Unwritten> {
+    pub(super) async fn report(&self, row: &MailRow, with_pages: bool) -> Result<Mail, Unwritten> {
         let payload: ReportPayload = payload(row)?;
         let (id, of) = (row.subject_id, payload.recipient);
         let read = self.store.read(move |tx| {
@@ -61,7 +61,10 @@ impl Outgoing {
             Some(delay) => jobs.retain(|job| job.id == delay.job),
             None => jobs.retain(|job| is_told(job, recipient.notify)),
         }
-        let pages = self.returned(&batch, &recipient, &jobs, &payload).await?;
+        let pages = match with_pages {
+            true => self.returned(&batch, &recipient, &jobs, &payload).await?,
+            false => None,
+        };
         let facts = self.report_facts(row, &batch, &recipient, &jobs, &payload);
         let facts = ReportFacts {
             result: ResultFacts {
