@@ -26,6 +26,8 @@ use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
 use crate::smtp::ForwardPath;
+use crate::smtp::Notify;
+use crate::smtp::Proof;
 use crate::smtp::ReceivedMessage;
 use crate::smtp::Returned;
 use crate::smtp::TrustTier;
@@ -288,7 +290,7 @@ impl Intake {
             message_id: submission.message_id.clone().unwrap_or_default(),
             content_hash: submission.content_hash,
             reply_to: reply_to.as_str().to_owned(),
-            recipients: clean(&submission, envelope),
+            recipients: recipients(&submission, sender, envelope),
             reported: reported(&submission, sender, reply_to, envelope),
             door: "mail",
             tier: sender.tier(),
@@ -339,16 +341,42 @@ fn reason(refusal: &Refusal) -> &'static str {
     }
 }
 
+/// Reports that a mail gets whose sender proved no more than an address; all others get as many as they
+/// ask for. One mail that anybody could have written must not become hundreds.
+const MOST_REPORTS: usize = 10;
+
 /// The recipients as they may be kept: a program may have put the mail's password into ORCPT too.
-fn clean(submission: &Submission, envelope: &Envelope) -> Vec<ForwardPath> {
-    let clean = |to: &ForwardPath| ForwardPath {
+fn recipients(submission: &Submission, sender: &Sender, envelope: &Envelope) -> Vec<ForwardPath> {
+    let mut left = match is_by_address_alone(sender) {
+        true => MOST_REPORTS,
+        false => usize::MAX,
+    };
+    let mut is_told = |notify: &Notify| {
+        let told = *notify == Notify::NEVER || left > 0;
+        left = left.saturating_sub(usize::from(*notify != Notify::NEVER));
+        told
+    };
+    let mut kept = |to: &ForwardPath| ForwardPath {
         original: to
             .original
             .clone()
             .filter(|original| submission.is_clean(&original.to_string())),
+        notify: to.notify.filter(&mut is_told),
         ..to.clone()
     };
-    envelope.recipients.iter().map(clean).collect()
+    envelope.recipients.iter().map(&mut kept).collect()
+}
+
+/// Whether an address is all that speaks for the sender, and nobody vouched for it.
+fn is_by_address_alone(sender: &Sender) -> bool {
+    let proof = match sender.standing() {
+        Standing::LockedUnproved => Proof::None,
+        Standing::ListsLocked(proof) | Standing::Proved(proof) => proof,
+    };
+    match proof {
+        Proof::Password | Proof::SmtpAuth => false,
+        Proof::SenderAddress | Proof::None => sender.tier() != TrustTier::Proven,
+    }
 }
 
 /// Reports go to the reverse-path if that is the address that was proved, else where results go: a

@@ -442,6 +442,28 @@ fn a_stranger_beside_a_customers_from_gets_nothing() {
 }
 
 #[test]
+fn a_mail_that_anybody_could_have_written_gets_ten_reports_and_a_result_mail() {
+    let gateway = suzuki();
+    let denied: Vec<String> = (0..25)
+        .map(|n| format!("09901234{n:02}@fax.example"))
+        .collect();
+    let asked: Vec<(&str, &str)> = denied
+        .iter()
+        .map(|to| (to.as_str(), "NOTIFY=FAILURE"))
+        .collect();
+    accepted(&ask(&gateway, &Mail::plain(DENIED), "", &asked));
+    let mails = gateway.sink.wait_for(SUZUKI, 11);
+    let reports = mails
+        .iter()
+        .filter(|mail| mail.text().contains("report-type=delivery-status"));
+    assert_eq!(reports.count(), 10);
+    let database = rusqlite::Connection::open(gateway.path("var/faxgate.sqlite3")).unwrap();
+    let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    let written = database.query_row("SELECT COUNT(*) FROM outbox", [], count);
+    assert_eq!(written.unwrap(), 11, "one result mail tells of the others");
+}
+
+#[test]
 fn c2_what_a_client_calls_its_mail_never_holds_the_password() {
     let gateway = Gateway::with(&[Account::tanaka()]);
     let xtext = RIGHT.replace('+', "+2B").replace('=', "+3D");
