@@ -289,6 +289,18 @@ impl<'a> Log<'a> {
         events::add(self.tx, &row)
     }
 
+    /// Somebody logged in at the account web.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn logged_in(&mut self, account: &str, peer: &str) -> Result<(), StorageError> {
+        self.write(
+            "logged-in",
+            Subject::account(account),
+            json!({ "door": "web", "peer": peer }),
+        )
+    }
+
     /// An account was locked.
     ///
     /// # Errors

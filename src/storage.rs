@@ -14,6 +14,8 @@ pub mod jobs;
 mod migrations;
 pub mod outbox;
 pub mod received;
+pub mod sessions;
+pub mod shadows;
 mod sqlite;
 
 use std::path::Path;

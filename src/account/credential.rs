@@ -237,15 +237,7 @@ impl Credentials {
     /// Names all credentials of the account in their present state: a session that was proved by others
     /// has ended.
     pub fn version(&self, account: &Account) -> [u8; 32] {
-        let scram = account.scram.as_ref().map(ScramVerifier::text);
-        let scram = scram.unwrap_or_default();
-        let own = [&b"version"[..], account.id.as_bytes(), scram.as_bytes()];
-        let certificates = account.client_certificates.iter().map(|print| &print[..]);
-        let passwords = account.passwords.iter();
-        let passwords = passwords.flat_map(|(kind, hash)| [kind.as_str(), hash.as_str()]);
-        let passwords = passwords.map(str::as_bytes);
-        let all = own.into_iter().chain(passwords).chain(certificates);
-        keyed(&self.key, all)
+        version(&self.key, account)
     }
 
     /// Bound to the hash in the accounts file: a changed password is a miss without anybody telling us.
@@ -261,6 +253,19 @@ impl Credentials {
             ],
         )
     }
+}
+
+/// All credentials of the account in their present state, under `key`.
+pub(super) fn version(key: &[u8; 32], account: &Account) -> [u8; 32] {
+    let scram = account.scram.as_ref().map(ScramVerifier::text);
+    let scram = scram.unwrap_or_default();
+    let own = [&b"version"[..], account.id.as_bytes(), scram.as_bytes()];
+    let certificates = account.client_certificates.iter().map(|print| &print[..]);
+    let passwords = account.passwords.iter();
+    let passwords = passwords.flat_map(|(kind, hash)| [kind.as_str(), hash.as_str()]);
+    let passwords = passwords.map(str::as_bytes);
+    let all = own.into_iter().chain(passwords).chain(certificates);
+    keyed(key, all)
 }
 
 /// The hash of this kind that is in force: the stored one, if it replaces the one in the accounts file as

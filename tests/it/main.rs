@@ -52,3 +52,5 @@ mod smuggling;
 mod tls;
 mod tls_mistakes;
 mod verification;
+mod web_login;
+mod web_pages;
