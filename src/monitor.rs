@@ -197,10 +197,5 @@ fn describe_metrics() {
         Unit::Count,
         "Tries to hand a mail over, by kind."
     );
-    metrics::describe_counter!(
-        "faxgate_web_logins_total",
-        Unit::Count,
-        "Logins at the account web, by result."
-    );
     metrics::describe_counter!("faxgate_received_total", Unit::Count, "Faxes received.");
 }

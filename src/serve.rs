@@ -85,6 +85,7 @@ impl Gateway {
     /// Whatever keeps the gateway from working as configured.
     pub async fn start(setup: Setup) -> anyhow::Result<Self> {
         ingress::describe_metrics();
+        web::describe_metrics();
         let config = Arc::new(setup.loaded.config.clone());
         let store = open_store(&config)?;
         let only_one = take_data_dir(&config)?;

@@ -119,6 +119,15 @@ impl Site {
     }
 }
 
+/// Gives the metrics of this door their help text.
+pub fn describe_metrics() {
+    metrics::describe_counter!(
+        "faxgate_web_logins_total",
+        metrics::Unit::Count,
+        "Logins at the account web, by result."
+    );
+}
+
 /// The longest a request may take, its body and its answer included.
 const PATIENCE: Duration = Duration::from_secs(30);
 

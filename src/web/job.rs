@@ -119,7 +119,7 @@ pub(super) async fn show(
             let f = visitor.frame(&site, Tab::Sent);
             page::answer(StatusCode::OK, &job_page(&site, f, found))
         }
-        Err(trouble) => trouble,
+        Err(trouble) => *trouble,
     }
 }
 
@@ -175,7 +175,7 @@ pub(super) async fn picture(
     let found = site.store().read(move |tx| own_job(tx, &account, &id));
     let (_, batch) = match visitor.found(&site, Tab::Sent, found.await) {
         Ok(found) => found,
-        Err(trouble) => return trouble,
+        Err(trouble) => return *trouble,
     };
     let pages = batch.pages.filter(|_| !batch.expired).unwrap_or_default();
     let drawn = picture::draw(&site, jobs::pages_file(batch.id), pages, &page).await;

@@ -151,6 +151,10 @@ pub(super) async fn log_in(
     match site.authenticator.person(&login, &directory, now).await {
         Ok(account) => {
             count("right");
+            if let Some(before) = Jar::Session.find(&headers, site.is_secure()) {
+                // It is replaced in the browser; that it ends by itself later is enough.
+                let _ = site.sessions.end(&before).await;
+            }
             let opened = site
                 .sessions
                 .open(&account, client.address.to_string(), now)

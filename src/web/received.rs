@@ -103,7 +103,7 @@ pub(super) async fn list(
     let found: Result<Vec<Row>, StorageError> = found.await;
     let mut rows = match visitor.found(&site, Tab::Received, found.map(Some)) {
         Ok(rows) => rows,
-        Err(trouble) => return trouble,
+        Err(trouble) => return *trouble,
     };
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
@@ -183,7 +183,7 @@ pub(super) async fn show(
         .read(move |tx| all_about(tx, &account, &id, now));
     let (row, events) = match visitor.found(&site, Tab::Received, found.await) {
         Ok(found) => found,
-        Err(trouble) => return trouble,
+        Err(trouble) => return *trouble,
     };
     let f = visitor.frame(&site, Tab::Received);
     let (id, pages) = (row.0.id, row.0.pages);
@@ -209,7 +209,7 @@ pub(super) async fn picture(
 ) -> Response {
     let row = match kept(&site, &visitor, id).await {
         Ok(row) => row,
-        Err(trouble) => return trouble,
+        Err(trouble) => return *trouble,
     };
     let drawn = picture::draw(&site, received::pages_file(row.id), row.pages, &page).await;
     drawn.unwrap_or_else(|| visitor.trouble(&site, Tab::Received, Trouble::NotFound))
@@ -223,14 +223,14 @@ pub(super) async fn pdf(
 ) -> Response {
     let row = match kept(&site, &visitor, id).await {
         Ok(row) => row,
-        Err(trouble) => return trouble,
+        Err(trouble) => return *trouble,
     };
     let written = picture::pdf(&site, received::pages_file(row.id), row.pages, row.id).await;
     written.unwrap_or_else(|| visitor.trouble(&site, Tab::Received, Trouble::NotFound))
 }
 
 /// The visitor's own fax `id` whose pages are still there.
-async fn kept(site: &Site, visitor: &Visitor, id: String) -> Result<ReceivedRow, Response> {
+async fn kept(site: &Site, visitor: &Visitor, id: String) -> Result<ReceivedRow, Box<Response>> {
     let account = visitor.account.id.clone();
     let found = site.store().read(move |tx| own_fax(tx, &account, &id));
     let found = found.await.map(|row| row.filter(|row| !row.expired));

@@ -155,7 +155,7 @@ pub(super) async fn list(
     let found = visitor.found(&site, Tab::Sent, found.await.map(Some));
     let mut jobs = match found {
         Ok(jobs) => jobs,
-        Err(trouble) => return trouble,
+        Err(trouble) => return *trouble,
     };
     let more = jobs.len() > PAGE;
     jobs.truncate(PAGE);

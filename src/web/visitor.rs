@@ -53,13 +53,13 @@ impl Visitor {
         site: &Site,
         tab: Tab,
         found: Result<Option<T>, StorageError>,
-    ) -> Result<T, Response> {
+    ) -> Result<T, Box<Response>> {
         match found {
             Ok(Some(found)) => Ok(found),
-            Ok(None) => Err(self.trouble(site, tab, Trouble::NotFound)),
+            Ok(None) => Err(Box::new(self.trouble(site, tab, Trouble::NotFound))),
             Err(error) => {
                 tracing::error!(%error, "the account web could not read the storage");
-                Err(self.trouble(site, tab, Trouble::Unavailable))
+                Err(Box::new(self.trouble(site, tab, Trouble::Unavailable)))
             }
         }
     }

@@ -80,11 +80,7 @@ impl Setup {
 impl Gateway {
     /// A browser that has never been here; it asks for English.
     pub(crate) fn browser(&self) -> Browser {
-        Browser {
-            address: self.web.unwrap(),
-            cookies: BTreeMap::new(),
-            further: vec![("Accept-Language".to_owned(), "en".to_owned())],
-        }
+        Browser::at(self.web.unwrap())
     }
 
     /// One that has logged in.
@@ -98,6 +94,15 @@ impl Gateway {
 }
 
 impl Browser {
+    /// A browser for the site at `address`; it asks for English.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            cookies: BTreeMap::new(),
+            further: vec![("Accept-Language".to_owned(), "en".to_owned())],
+        }
+    }
+
     /// Fetches a page.
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.ask("GET", path, None)
