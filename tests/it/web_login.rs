@@ -163,6 +163,40 @@ fn without_time(body: &str) -> String {
 }
 
 #[test]
+fn i12_wrong_logins_at_the_same_time_are_counted_one_by_one() {
+    let gateway = start();
+    for login_id in ["tanaka", "nobody"] {
+        let mut codes: Vec<u16> = std::thread::scope(|scope| {
+            let logins = (0..10).map(|_| scope.spawn(|| wrong_logins(&gateway, login_id, 1)));
+            let logins: Vec<_> = logins.collect();
+            logins
+                .into_iter()
+                .flat_map(|login| login.join().unwrap())
+                .collect()
+        });
+        codes.sort_unstable();
+        assert_eq!(codes[..3], [401, 401, 423], "{login_id}: {codes:?}");
+        let later = codes[3..].iter().all(|code| [423, 503].contains(code));
+        assert!(later, "{login_id}: {codes:?}");
+    }
+    assert_eq!(gateway.events("struck").len(), 3);
+}
+
+#[test]
+fn c3_a_login_that_cannot_be_counted_is_no_answer() {
+    let gateway = start();
+    for table in ["strikes", "shadow_strikes"] {
+        gateway.change_state(&format!(
+            "CREATE TRIGGER full_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END;"
+        ));
+    }
+    assert_eq!(wrong_logins(&gateway, "tanaka", 2), [503, 503]);
+    assert_eq!(wrong_logins(&gateway, "nobody", 2), [503, 503]);
+    gateway.change_state("DROP TRIGGER full_strikes; DROP TRIGGER full_shadow_strikes;");
+    assert_eq!(wrong_logins(&gateway, "tanaka", 3), [401, 401, 423]);
+}
+
+#[test]
 fn a_form_without_its_token_does_nothing() {
     let gateway = start();
     let mut browser = gateway.browser();
