@@ -301,6 +301,18 @@ impl<'a> Log<'a> {
         )
     }
 
+    /// Somebody ended sessions of the account web: the own one, or all others.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn logged_out(&mut self, account: &str, sessions: usize) -> Result<(), StorageError> {
+        self.write(
+            "logged-out",
+            Subject::account(account),
+            json!({ "door": "web", "sessions": sessions }),
+        )
+    }
+
     /// An account was locked.
     ///
     /// # Errors

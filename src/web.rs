@@ -144,6 +144,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/fax.pdf", get(received::pdf))
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
+        .route("/settings/sessions", post(settings::end_others))
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn_with_state(

@@ -63,6 +63,19 @@ pub struct Sessions {
     pub lasts: Duration,
 }
 
+/// An open session, as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Whether it is the one that asks.
+    pub is_own: bool,
+    /// The client's address at login.
+    pub peer: String,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it was last seen, within a part of the idle limit.
+    pub seen_at: Timestamp,
+}
+
 /// Why no session was opened.
 #[derive(Debug, thiserror::Error)]
 pub enum NotOpened {
@@ -138,16 +151,70 @@ impl Sessions {
         Ok(Some(Arc::clone(account)))
     }
 
-    /// Ends a session.
+    /// The open sessions of `account`, the newest first; `cookie` says which of them asks.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn end(&self, cookie: &Cookie) -> Result<(), StorageError> {
+    pub fn list(
+        &self,
+        account: &Account,
+        cookie: &Cookie,
+        now: Timestamp,
+    ) -> Result<Vec<Open>, StorageError> {
+        let limits = (self.idle, self.lasts);
+        let rows = self
+            .store
+            .read_here(|tx| sessions::of_account(tx, &account.id, limits, now))?;
+        let (own, credentials) = (
+            sessions::name_of(cookie.expose()),
+            self.key.credentials(account),
+        );
+        let in_force = rows
+            .into_iter()
+            .filter(|row| row.credentials == credentials);
+        let open = in_force.map(|row| Open {
+            is_own: row.name == own,
+            peer: row.peer,
+            opened_at: row.opened_at,
+            seen_at: row.seen_at,
+        });
+        Ok(open.collect())
+    }
+
+    /// Ends a session, if there is one.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn end(&self, cookie: &Cookie, now: Timestamp) -> Result<(), StorageError> {
+        let (store, name) = (self.store.clone(), sessions::name_of(cookie.expose()));
+        let limits = (self.idle, self.lasts);
+        let ended = self.store.write(move |tx| {
+            let Some(row) = sessions::find(tx, &name, limits, now)? else {
+                return Ok(());
+            };
+            sessions::end(tx, &name)?;
+            Log::new(tx, store.ids(), now).logged_out(&row.account, 1)
+        });
+        ended.await
+    }
+
+    /// Ends all sessions of `account` but the one with this cookie.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn end_others(
+        &self,
+        account: &Account,
+        cookie: &Cookie,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let (store, id) = (self.store.clone(), account.id.clone());
         let name = sessions::name_of(cookie.expose());
-        self.store
-            .write(move |tx| sessions::end(tx, &name))
-            .await
-            .map(drop)
+        let ended = self.store.write(move |tx| {
+            let count = sessions::end_others(tx, &id, &name)?;
+            Log::new(tx, store.ids(), now).logged_out(&id, count)
+        });
+        ended.await
     }
 
     /// What a form carries that is made for the browser with this cookie: another site can have a browser
@@ -214,7 +281,7 @@ mod tests {
         assert!(is_open(&again, &cookie, &directory).await);
         let stranger = Cookie::random().unwrap();
         assert!(!is_open(&again, &stranger, &directory).await);
-        again.end(&cookie).await.unwrap();
+        again.end(&cookie, NOW).await.unwrap();
         assert!(!is_open(&again, &cookie, &directory).await);
     }
 

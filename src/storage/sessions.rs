@@ -114,6 +114,43 @@ pub fn end(tx: &mut dyn Transaction, name: &[u8; 32]) -> Result<bool, StorageErr
     Ok(ended > 0)
 }
 
+/// The open sessions of `account`, the newest first.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn of_account(
+    tx: &mut dyn Transaction,
+    account: &str,
+    (idle, lasts): (Duration, Duration),
+    now: Timestamp,
+) -> Result<Vec<SessionRow>, StorageError> {
+    let rows = tx.query(
+        "SELECT name, account, credentials, peer, opened_at, seen_at FROM web_session
+         WHERE account = ?1 AND seen_at > ?2 AND opened_at > ?3 ORDER BY opened_at DESC",
+        &[
+            account.into(),
+            now.minus(idle).into(),
+            now.minus(lasts).into(),
+        ],
+    )?;
+    rows.iter().map(session_row).collect()
+}
+
+/// Ends all sessions of `account` but the one of this name. Returns how many.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn end_others(
+    tx: &mut dyn Transaction,
+    account: &str,
+    name: &[u8; 32],
+) -> Result<usize, StorageError> {
+    tx.execute(
+        "DELETE FROM web_session WHERE account = ?1 AND name <> ?2",
+        &[account.into(), name.as_slice().into()],
+    )
+}
+
 fn session_row(row: &Row) -> Result<SessionRow, StorageError> {
     let bytes = |column| {
         let bytes = row

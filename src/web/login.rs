@@ -56,11 +56,12 @@ impl From<String> for Typed {
     }
 }
 
-/// What `POST /logout` brings.
+/// A form that is a button: `POST /logout`, `POST /settings/sessions`.
 #[derive(Deserialize)]
-pub(super) struct LogoutForm {
+pub(super) struct ButtonForm {
+    /// Shows that we made it for this browser.
     #[serde(default)]
-    csrf: String,
+    pub(super) csrf: String,
 }
 
 #[derive(Template)]
@@ -153,7 +154,7 @@ pub(super) async fn log_in(
             count("right");
             if let Some(before) = Jar::Session.find(&headers, site.is_secure()) {
                 // It is replaced in the browser; that it ends by itself later is enough.
-                let _ = site.sessions.end(&before).await;
+                let _ = site.sessions.end(&before, now).await;
             }
             let opened = site
                 .sessions
@@ -219,7 +220,7 @@ fn refused(
 pub(super) async fn log_out(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
-    Form(form): Form<LogoutForm>,
+    Form(form): Form<ButtonForm>,
 ) -> Response {
     let Some(cookie) = Jar::Session.find(&headers, site.is_secure()) else {
         return see_other("/login");
@@ -227,7 +228,7 @@ pub(super) async fn log_out(
     if !site.sessions.is_csrf(&cookie, &form.csrf) {
         return error::page(&site, &headers, Trouble::Form);
     }
-    if let Err(error) = site.sessions.end(&cookie).await {
+    if let Err(error) = site.sessions.end(&cookie, site.now()).await {
         tracing::error!(%error, "a session could not be ended");
         return error::page(&site, &headers, Trouble::Unavailable);
     }

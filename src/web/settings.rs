@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::response::Redirect;
 use axum::response::Response;
 
+use crate::account::session::Open;
 use crate::config::Account;
 use crate::config::CredentialKind;
 use crate::config::SenderPattern;
 use crate::config::When;
 use crate::web::Site;
+use crate::web::error::Trouble;
+use crate::web::login::ButtonForm;
 use crate::web::page;
 use crate::web::page::Frame;
+use crate::web::page::Moment;
 use crate::web::page::Tab;
 use crate::web::shown::Number;
 use crate::web::visitor::Visitor;
@@ -33,6 +40,16 @@ struct SettingsPage {
     result_to: Vec<String>,
     lists: Vec<(String, usize)>,
     uses: Vec<Use>,
+    csrf: String,
+    sessions: Vec<Session>,
+}
+
+/// An open session.
+struct Session {
+    is_own: bool,
+    peer: String,
+    opened: Moment,
+    seen: Moment,
 }
 
 /// A kind of password, and what asks for it (row I11).
@@ -50,6 +67,17 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor) -> Res
         addresses
             .map(|address| address.as_str().to_owned())
             .collect()
+    };
+    let sessions = site.sessions.list(&account, &visitor.cookie, site.now());
+    let sessions = match visitor.found(&site, Tab::Settings, sessions.map(Some)) {
+        Ok(sessions) => sessions,
+        Err(trouble) => return *trouble,
+    };
+    let session = |open: Open| Session {
+        is_own: open.is_own,
+        peer: open.peer,
+        opened: site.moment(open.opened_at),
+        seen: site.moment(open.seen_at),
     };
     let numbers = account.numbers.iter();
     let station_id = account.station_id.as_ref();
@@ -70,10 +98,29 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor) -> Res
             .map(|list| (list.name.clone(), list.members.len()))
             .collect(),
         uses: uses(&account, f.t),
+        csrf: site.sessions.csrf(&visitor.cookie),
+        sessions: sessions.into_iter().map(session).collect(),
         account,
         f,
     };
     page::answer(StatusCode::OK, &page)
+}
+
+/// `POST /settings/sessions`: ends all sessions but the one that asks.
+pub(super) async fn end_others(
+    State(site): State<Arc<Site>>,
+    visitor: Visitor,
+    Form(form): Form<ButtonForm>,
+) -> Response {
+    if !site.sessions.is_csrf(&visitor.cookie, &form.csrf) {
+        return visitor.trouble(&site, Tab::Settings, Trouble::Form);
+    }
+    let (account, cookie) = (&visitor.account, &visitor.cookie);
+    let ended = site.sessions.end_others(account, cookie, site.now()).await;
+    match visitor.found(&site, Tab::Settings, ended.map(Some)) {
+        Ok(()) => Redirect::to("/settings").into_response(),
+        Err(trouble) => *trouble,
+    }
 }
 
 fn sender(pattern: &SenderPattern) -> String {

@@ -24,7 +24,8 @@ use crate::web::page::Tab;
 pub(super) struct Visitor {
     /// Whose faxes are shown: no other's ever.
     pub(super) account: Arc<Account>,
-    cookie: Cookie,
+    /// Names the session.
+    pub(super) cookie: Cookie,
     headers: HeaderMap,
 }
 

@@ -133,6 +133,12 @@ words! {
     kind_password: "password", "パスワード";
     kind_mail: "mail password", "メール用パスワード";
     kind_smtp: "SMTP password", "SMTP用パスワード";
+    sessions: "Who is logged in", "ログイン中のセッション";
+    session_own: "this browser", "このブラウザー";
+    session_opened: "Logged in", "ログイン日時";
+    session_seen: "Last seen", "最終アクセス";
+    session_peer: "Address", "接続元";
+    end_others: "Log out everywhere else", "他のすべてのセッションからログアウト";
     zone: "Times are those of", "時刻の表示：";
     none: "none", "なし";
     e_received: "Accepted by mail", "メールで受け付けました";

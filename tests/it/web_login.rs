@@ -245,6 +245,30 @@ fn a_session_ends_at_logout_for_whoever_has_its_cookie() {
 }
 
 #[test]
+fn whoever_is_logged_in_sees_the_other_sessions_and_ends_them() {
+    let sato = Account::new("sato").password(RIGHT);
+    let gateway = Gateway::start(Setup::new(&[Account::tanaka(), sato]).web());
+    let mut browser = gateway.logged_in("tanaka", RIGHT);
+    let mut lost = gateway.logged_in("tanaka", RIGHT);
+    let mut other = gateway.logged_in("sato", RIGHT);
+    let settings = browser.get("/settings");
+    let body = settings.body();
+    assert_eq!(body.matches("127.0.0.1").count(), 2, "{body}");
+    assert_eq!(body.matches("this browser").count(), 1, "{body}");
+    let csrf = settings.csrf();
+    for wrong in ["", &other.get("/settings").csrf()] {
+        let answer = browser.post("/settings/sessions", &[("csrf", wrong)]);
+        assert_eq!(answer.code, 403);
+    }
+    assert!(is_in(&mut lost));
+    let answer = browser.post("/settings/sessions", &[("csrf", &csrf)]);
+    assert_eq!(answer.code, 303);
+    assert!(is_in(&mut browser) && !is_in(&mut lost) && is_in(&mut other));
+    let ended = gateway.events("logged-out");
+    assert!(ended.iter().any(|event| event["account"] == "tanaka"));
+}
+
+#[test]
 fn i7_a_changed_password_ends_sessions_and_a_restart_does_not() {
     let mut gateway = start();
     let mut browser = gateway.logged_in("tanaka", RIGHT);
