@@ -27,6 +27,7 @@ use faxgate::config::Config;
 use faxgate::ingress::Verifier;
 use faxgate::smtp::Address;
 use faxgate::smtp::Envelope;
+use faxgate::smtp::ForwardPath;
 use faxgate::smtp::ReceivedMessage;
 use faxgate::smtp::TrustTier;
 use faxgate::submission;
@@ -124,7 +125,9 @@ fn received(mail: &[u8]) -> ReceivedMessage {
             reverse_path: Address::parse(SENDER),
             recipients: Address::parse("0312345678@fax.example")
                 .into_iter()
+                .map(ForwardPath::from)
                 .collect(),
+            ..Envelope::default()
         },
         raw: mail.to_vec().into(),
         peer: "127.0.0.1".parse().unwrap(),

@@ -37,6 +37,8 @@ pub struct AdmittedJob {
     pub contact: String,
     /// Whether it came from a list.
     pub from_list: bool,
+    /// Which of the recipients asked for it, from 0; the first if there are several.
+    pub recipient: usize,
     /// What happens to it.
     pub fate: Fate,
 }
@@ -123,8 +125,10 @@ pub fn admit(
         seen: HashSet::new(),
         jobs: Vec::new(),
         unknown_lists: 0,
+        at: 0,
     };
-    for recipient in recipients {
+    for (at, recipient) in recipients.iter().enumerate() {
+        asked.at = at;
         asked.add(recipient);
     }
     if asked.jobs.len() == asked.unknown_lists {
@@ -149,6 +153,8 @@ struct Asked<'a> {
     seen: HashSet<String>,
     jobs: Vec<AdmittedJob>,
     unknown_lists: usize,
+    /// The recipient being looked at.
+    at: usize,
 }
 
 impl Asked<'_> {
@@ -199,6 +205,7 @@ impl Asked<'_> {
                 destination,
                 contact: contact.to_owned(),
                 from_list,
+                recipient: self.at,
                 fate,
             });
         }

@@ -10,6 +10,7 @@ use crate::account::credential;
 use crate::account::credential::Candidate;
 use crate::account::credential::Check;
 use crate::account::credential::Credentials;
+use crate::account::credential::Stronger;
 use crate::account::directory::Directory;
 use crate::account::lockout;
 use crate::account::lockout::Counted;
@@ -27,6 +28,7 @@ use crate::smtp::Proof;
 use crate::smtp::TrustTier;
 use crate::storage::Store;
 use crate::storage::accounts;
+use crate::submission;
 use crate::submission::Recipient;
 use crate::submission::Submission;
 use crate::time::Timestamp;
@@ -100,8 +102,8 @@ pub struct Evidence<'a> {
     pub submission: &'a Submission,
     /// Where it goes.
     pub recipients: &'a [Recipient],
-    /// What names this mail when a wrong password is counted.
-    pub mail: Vec<&'a [u8]>,
+    /// The message as it came, which names itself when a wrong password is counted.
+    pub mail: &'a [u8],
     /// Where it comes from.
     pub origin: Origin<'a>,
     /// The present time.
@@ -197,11 +199,11 @@ impl Authenticator {
             Judgement::Refused(refusal, reason) => Err((refusal, reason)),
             Judgement::Stands(standing) => Ok(standing),
             Judgement::Check(password, standing) => {
-                let mail = evidence.mail.iter().copied();
+                let mail = submission::strike_material(evidence.mail, password);
                 let kind = account.profile.doors.body;
                 let guess = Guess {
                     candidate: Candidate::Password(kind, password),
-                    identity: self.key.strike_identity(account, kind, mail),
+                    identity: self.key.strike_identity(account, kind, [&mail[..]]),
                     door: "mail",
                     peer: evidence.origin.peer.to_string(),
                     tier: Some(selected.tier),
@@ -288,18 +290,19 @@ impl Authenticator {
     }
 
     /// Keeps a hash by today's parameters. That this fails changes nothing for whoever was right.
-    async fn strengthen(&self, account: &Arc<Account>, guess: &Guess<'_>, hash: &str) {
+    async fn strengthen(&self, account: &Arc<Account>, guess: &Guess<'_>, stronger: &Stronger) {
         let Some(kind) = guess.kind() else { return };
-        let (this, hash, now) = (Arc::clone(account), hash.to_owned(), guess.now);
+        let (this, stronger, now) = (Arc::clone(account), stronger.clone(), guess.now);
         let kept = self
             .store
-            .write(move |tx| credential::strengthen(tx, &this, kind, &hash, now));
+            .write(move |tx| credential::strengthen(tx, &this, kind, &stronger, now));
         match kept.await {
-            Ok(()) => tracing::info!(
+            Ok(true) => tracing::info!(
                 account = account.id,
                 kind = kind.as_str(),
                 "a weak hash was replaced"
             ),
+            Ok(false) => {}
             Err(error) => tracing::warn!(%error, "a weak hash could not be replaced"),
         }
     }

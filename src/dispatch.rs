@@ -237,13 +237,14 @@ impl Dispatcher {
         loop {
             let (store, claim, settlement) = (store.clone(), claim.clone(), settlement.clone());
             let (account, host) = (account.clone(), host.clone());
+            let last_try = schedule::last_try(claim.attempt, &self.config.retry, now);
             let written = self.store.write(move |tx| {
                 let desk = Desk {
                     ids: store.ids(),
                     host: &host,
                     now,
                 };
-                write_settlement(tx, &desk, &claim, &settlement, account.as_deref())
+                write_settlement(tx, &desk, &claim, &settlement, last_try, account.as_deref())
             });
             match written.await {
                 Ok(()) => break,
@@ -336,6 +337,7 @@ fn write_settlement(
     desk: &Desk<'_>,
     claim: &Claim,
     settlement: &Settlement,
+    last_try: Timestamp,
     account: Option<&crate::config::Account>,
 ) -> Result<(), StorageError> {
     let Some(last) = jobs::settle(tx, claim, settlement, desk.now)? else {
@@ -349,6 +351,10 @@ fn write_settlement(
     if settlement.state.is_final() {
         log.settled(about, settlement.status, settlement.reason.as_deref())?;
     }
+    if settlement.state == State::Sleeping {
+        desk.delayed(tx, claim.job, settlement, last_try)?;
+    }
+    desk.recipient_if_settled(tx, claim.job)?;
     if last {
         desk.batch_if_settled(tx, claim.batch, account)?;
     }

@@ -56,7 +56,7 @@ pub trait Door: Send + Sync + 'static {
     /// [`RecipientRefusal`] says why it is refused.
     fn recipient(&self, address: &Address) -> Result<(), RecipientRefusal>;
 
-    /// Whether the client at `peer` is a relay of ours: the limit of one address does not hold for it.
+    /// Whether the client at `peer` is a relay of ours: the limits of one address do not hold for it.
     fn is_relay(&self, _peer: IpAddr) -> bool {
         false
     }

@@ -20,19 +20,28 @@ use crate::config::Config;
 use crate::queue;
 use crate::queue::Order;
 use crate::queue::QueueRules;
+use crate::queue::Reported;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+use crate::smtp::ForwardPath;
+use crate::smtp::Notify;
+use crate::smtp::Proof;
 use crate::smtp::ReceivedMessage;
+use crate::smtp::Returned;
 use crate::smtp::TrustTier;
 use crate::smtp::Verification;
+use crate::smtp::network;
 use crate::storage::StorageError;
 use crate::submission;
 use crate::submission::Recipient;
 use crate::submission::Submission;
 use crate::time::Clock;
 use crate::time::Timestamp;
+
+/// Refusals of one network that are recorded in a minute.
+const MOST_NOTED: u32 = 120;
 
 /// What every door hands its messages to.
 pub struct Intake {
@@ -48,6 +57,8 @@ pub struct Intake {
     pub mail: Arc<tokio::sync::Notify>,
     /// How much each account has sent lately.
     pub rate: Rate<String>,
+    /// How many refusals of each network were recorded lately.
+    pub noted: Rate<IpAddr>,
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -104,7 +115,7 @@ impl Intake {
         let evidence = Evidence {
             submission: &submission,
             recipients: &recipients,
-            mail: submission::strike_material(&message.raw),
+            mail: &message.raw,
             origin: Origin {
                 peer: message.peer,
                 logged_in: message.authenticated.as_deref(),
@@ -118,8 +129,10 @@ impl Intake {
         let admitted =
             admit::admit(&sender, &recipients, &self.config.destinations).map_err(late)?;
         let results = verification.map(|found| found.text.clone());
-        let order = self.order(submission, &sender, &directory, results, now);
-        let order = order.map_err(late)?;
+        let mut order = self
+            .order(submission, &sender, &directory, &message.envelope, now)
+            .map_err(late)?;
+        order.verification = results.unwrap_or_default();
         let rules = QueueRules {
             host: self.config.gateway.name.clone(),
             per_account: self.config.queue.per_account,
@@ -167,7 +180,8 @@ impl Intake {
         })
     }
 
-    /// Tells the operator of a refusal; that this fails changes nothing for the sender.
+    /// Tells the operator of a refusal, unless its client is told of all the time: the rest is seen in the
+    /// metrics, and nobody fills the disk or keeps it busy with what is refused. That this fails changes nothing for the sender.
     async fn note(
         &self,
         denied: &Denied,
@@ -175,6 +189,9 @@ impl Intake {
         peer: IpAddr,
         verification: Option<&Verification>,
     ) {
+        if !self.noted.take(network(peer), MOST_NOTED, self.clock.now()) {
+            return;
+        }
         let store = self.authenticator.store.clone();
         let (denied, sender, now) = (denied.clone(), sender.cloned(), self.clock.now());
         let whole = verification.map(|found| found.tier);
@@ -240,7 +257,7 @@ impl Intake {
     }
 
     fn recipients(&self, envelope: &Envelope) -> Result<Vec<Recipient>, Refusal> {
-        let known = |address| submission::recipient(address, &self.config.gateway);
+        let known = |to: &ForwardPath| submission::recipient(&to.address, &self.config.gateway);
         let found = envelope
             .recipients
             .iter()
@@ -255,11 +272,12 @@ impl Intake {
         submission: Submission,
         sender: &Sender,
         directory: &Directory,
-        results: Option<String>,
+        envelope: &Envelope,
         now: Timestamp,
     ) -> Result<Order, Refusal> {
         let render = &self.config.render;
         let options = &submission.options;
+        let reply_to = reply_to(&submission, sender, directory);
         Ok(Order {
             options: crate::fax::PageOptions {
                 resolution: options.resolution.unwrap_or(render.resolution),
@@ -271,10 +289,12 @@ impl Intake {
             reference: submission.reference.clone(),
             message_id: submission.message_id.clone().unwrap_or_default(),
             content_hash: submission.content_hash,
-            reply_to: reply_to(&submission, sender, directory).as_str().to_owned(),
+            reply_to: reply_to.as_str().to_owned(),
+            recipients: recipients(&submission, sender, envelope),
+            reported: reported(&submission, sender, reply_to, envelope),
             door: "mail",
             tier: sender.tier(),
-            verification: results.unwrap_or_default(),
+            verification: String::new(),
             documents: submission.documents(render.body_with_attachments)?,
         })
     }
@@ -318,6 +338,68 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::TooMany => "the account has sent too much in a minute",
         Refusal::Undecided => "DNS gave no answer",
         Refusal::UnknownOption(_) => "the subject has an option nobody knows",
+    }
+}
+
+/// Reports that a mail gets whose sender proved no more than an address; all others get as many as they
+/// ask for. One mail that anybody could have written must not become hundreds.
+const MOST_REPORTS: usize = 10;
+
+/// The recipients as they may be kept: a program may have put the mail's password into ORCPT too.
+fn recipients(submission: &Submission, sender: &Sender, envelope: &Envelope) -> Vec<ForwardPath> {
+    let mut left = match is_by_address_alone(sender) {
+        true => MOST_REPORTS,
+        false => usize::MAX,
+    };
+    let mut is_told = |notify: &Notify| {
+        let told = *notify == Notify::NEVER || left > 0;
+        left = left.saturating_sub(usize::from(*notify != Notify::NEVER));
+        told
+    };
+    let mut kept = |to: &ForwardPath| ForwardPath {
+        original: to
+            .original
+            .clone()
+            .filter(|original| submission.is_clean(&original.to_string())),
+        notify: to.notify.filter(&mut is_told),
+        ..to.clone()
+    };
+    envelope.recipients.iter().map(&mut kept).collect()
+}
+
+/// Whether an address is all that speaks for the sender, and nobody vouched for it.
+fn is_by_address_alone(sender: &Sender) -> bool {
+    let proof = match sender.standing() {
+        Standing::LockedUnproved => Proof::None,
+        Standing::ListsLocked(proof) | Standing::Proved(proof) => proof,
+    };
+    match proof {
+        Proof::Password | Proof::SmtpAuth => false,
+        Proof::SenderAddress | Proof::None => sender.tier() != TrustTier::Proven,
+    }
+}
+
+/// Reports go to the reverse-path if that is the address that was proved, else where results go: a
+/// stranger's reverse-path beside a customer's From gets nothing (promise P8).
+fn reported(
+    submission: &Submission,
+    sender: &Sender,
+    reply_to: &Address,
+    envelope: &Envelope,
+) -> Reported {
+    let reverse_path = &submission.reverse_path;
+    let proved = reverse_path.key() == sender.address().key();
+    let to = if proved { reverse_path } else { reply_to };
+    let author = submission.from.as_ref().unwrap_or(reverse_path);
+    Reported {
+        to: to.as_str().to_owned(),
+        envelope_id: envelope
+            .envelope_id
+            .clone()
+            .filter(|id| submission.is_clean(id)),
+        return_pages: envelope.returned == Some(Returned::Full),
+        author: author.as_str().to_owned(),
+        sent_at: submission.date,
     }
 }
 

@@ -9,6 +9,7 @@ mod jis;
 mod letter;
 mod notice;
 pub mod outgoing;
+mod report;
 mod result;
 mod template;
 mod transfer;
@@ -29,6 +30,7 @@ pub use courier::Courier;
 pub use courier::DeliveryError;
 pub use notice::forward;
 pub use notice::lock_notice;
+pub use report::delivery_report;
 pub use result::result_mail;
 
 /// A message ready to be sent; its reverse-path is null (RFC 3834 section 3.3).
@@ -110,6 +112,44 @@ pub struct ResultFacts {
     pub pages: Option<Attachment>,
 }
 
+/// What a client is told of a recipient, because it asked (RFC 3461).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportFacts {
+    /// Our host name.
+    pub host: String,
+    /// ENVID, printable ASCII.
+    pub envelope_id: Option<String>,
+    /// When the mail arrived.
+    pub arrived: Timestamp,
+    /// ORCPT, such as `rfc822; sales@customer.example`.
+    pub original_recipient: Option<String>,
+    /// The recipient, or the members of a list.
+    pub recipients: Vec<RecipientFacts>,
+    /// When the last call can be, if it is not settled; `None`: it is.
+    pub delayed_until: Option<Timestamp>,
+    /// Message-ID of the mail; left out if it is not well-formed.
+    pub message_id: Option<String>,
+    /// Date of the mail.
+    pub sent_at: Option<Timestamp>,
+    /// The address in its From.
+    pub author: Option<Address>,
+    /// Its recipient.
+    pub addressed: Option<Address>,
+    /// The same in the words of a result mail; `pages` go back if they are there.
+    pub result: ResultFacts,
+}
+
+/// What became of a recipient, or of a member of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipientFacts {
+    /// Its address as reports write it, such as `rfc822; 0312345678@fax.example`.
+    pub address: String,
+    /// Its status, or that of its first call.
+    pub status: Status,
+    /// When its last call ended; `None` if there was none.
+    pub last_attempt: Option<Timestamp>,
+}
+
 /// A lock that has just begun.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LockFacts {
@@ -117,7 +157,7 @@ pub struct LockFacts {
     pub account: String,
     /// What its owner types to log in.
     pub login_id: String,
-    /// The door at which the last wrong password came: `mail`, `web`, `rest`, `soap`, `command`.
+    /// The door at which the last wrong password came: `mail`, `smtp-auth`, `web`, `rest`, `soap`, `command`.
     pub door: String,
     /// Address of the client, if known.
     pub from_peer: Option<String>,

@@ -18,6 +18,7 @@ use crate::fax::Document;
 use crate::fax::PageOptions;
 use crate::record::Log;
 use crate::record::Subject;
+use crate::smtp::ForwardPath;
 use crate::smtp::TrustTier;
 use crate::status::Status;
 use crate::storage::StorageError;
@@ -29,6 +30,8 @@ use crate::storage::jobs::Class;
 use crate::storage::jobs::NewBatch;
 use crate::storage::jobs::NewJob;
 use crate::storage::jobs::State;
+use crate::storage::recipients;
+use crate::storage::recipients::RecipientRow;
 use crate::time::Timestamp;
 
 /// Jobs written in one transaction. More would make other senders wait (measured).
@@ -53,12 +56,31 @@ pub struct Order {
     pub content_hash: [u8; 32],
     /// Where results are mailed.
     pub reply_to: String,
+    /// The recipients that admission was given, in that order.
+    pub recipients: Vec<ForwardPath>,
+    /// What goes into reports on them.
+    pub reported: Reported,
     /// The door it came in by.
     pub door: &'static str,
     /// How far its sender was believed.
     pub tier: TrustTier,
     /// The results of verification (RFC 8601); empty if there were none.
     pub verification: String,
+}
+
+/// What the reports on all recipients of a mail share (RFC 3464).
+#[derive(Clone, Debug)]
+pub struct Reported {
+    /// Who gets them.
+    pub to: String,
+    /// ENVID.
+    pub envelope_id: Option<String>,
+    /// Whether pages go back with a failure (RET=FULL).
+    pub return_pages: bool,
+    /// The address in From.
+    pub author: String,
+    /// The Date of the mail.
+    pub sent_at: Option<Timestamp>,
 }
 
 /// What the queue needs to know of the gateway.
@@ -93,6 +115,7 @@ pub async fn enqueue(
     }
     if let Some(going) = going {
         let mut writing = Writing::new(store, going, &order, rules, now)?;
+        writing.ask(&order);
         let file = writing.keep_documents(&order.documents).await?;
         let stored = writing.clone().store_going().await;
         if file && !matches!(stored, Ok(kept) if kept == writing.batch.id) {
@@ -124,6 +147,9 @@ struct Writing {
     store: Store,
     admitted: Admitted,
     batch: NewBatch,
+    /// The recipients about which something was asked, at their place among all. None of what the lock
+    /// stopped: that is told in its own way, and at most once an hour.
+    asked: Vec<Option<RecipientRow>>,
     not_before: Timestamp,
     max_calls: usize,
     host: String,
@@ -157,12 +183,32 @@ impl Writing {
                 created_at: now,
             },
             store: store.clone(),
+            asked: Vec::new(),
             max_calls: admitted.account().max_calls.unwrap_or(rules.per_account),
             admitted,
             not_before: order.not_before,
             host: rules.host.clone(),
             now,
         })
+    }
+
+    /// Notes what was asked about the recipients.
+    fn ask(&mut self, order: &Order) {
+        let row = |to: &ForwardPath| {
+            Some(RecipientRow {
+                id: self.store.ids().next(self.now),
+                batch: self.batch.id,
+                address: to.address.as_str().to_owned(),
+                notify: to.notify?,
+                original: to.original.as_ref().map(ToString::to_string),
+                envelope_id: order.reported.envelope_id.clone(),
+                return_pages: order.reported.return_pages,
+                report_to: order.reported.to.clone(),
+                author: order.reported.author.clone(),
+                sent_at: order.reported.sent_at,
+            })
+        };
+        self.asked = order.recipients.iter().map(row).collect();
     }
 
     /// Packs the documents into the row, or into a file if they are large; whether there is a file.
@@ -213,6 +259,7 @@ impl Writing {
         if known.is_none() {
             jobs::insert_batch(tx, &self.batch, true)?;
         }
+        self.insert_asked(tx, batch)?;
         let added = jobs::insert_jobs(tx, batch, &self.batch.account, jobs, self.now)?;
         self.finish(tx, batch, added)?;
         Ok(batch)
@@ -231,6 +278,7 @@ impl Writing {
             if known.is_none() {
                 jobs::insert_batch(tx, &this.batch, false)?;
             }
+            this.insert_asked(tx, known.unwrap_or(this.batch.id))?;
             Ok(known)
         });
         let known = known.await?;
@@ -268,12 +316,20 @@ impl Writing {
         jobs::find_batch(tx, &self.batch.identity, since)
     }
 
+    fn insert_asked(&self, tx: &mut dyn Transaction, batch: i64) -> Result<(), StorageError> {
+        let mut asked = self.asked.iter().flatten();
+        asked.try_for_each(|recipient| recipients::insert(tx, batch, recipient))
+    }
+
     fn finish(
         &self,
         tx: &mut dyn Transaction,
         batch: i64,
         added: usize,
     ) -> Result<(), StorageError> {
+        for recipient in self.asked.iter().flatten() {
+            recipients::forget_unused(tx, recipient.id)?;
+        }
         if added == 0 {
             return Ok(());
         }
@@ -292,6 +348,9 @@ impl Writing {
         }
         self.log(tx, batch, added)?;
         // Some are settled before anything was dialled: denied numbers, unknown lists.
+        for recipient in self.asked.iter().flatten() {
+            self.desk().if_settled(tx, recipient.id)?;
+        }
         self.desk().batch_if_settled(tx, batch, Some(account))
     }
 
@@ -316,6 +375,10 @@ impl Writing {
 
     fn new_jobs(&self) -> Vec<NewJob> {
         let ids = self.store.ids();
+        let asked_of = |job: &AdmittedJob| {
+            let asked = self.asked.get(job.recipient)?.as_ref();
+            asked.map(|recipient| recipient.id)
+        };
         let new = |job: &AdmittedJob| {
             let (state, status, reason) = match &job.fate {
                 Fate::Send if self.not_before > self.now => (State::Pending, Status::READY, None),
@@ -331,6 +394,7 @@ impl Writing {
                 status,
                 reason,
                 next_at: self.not_before,
+                recipient: asked_of(job),
             }
         };
         self.admitted.jobs().iter().map(new).collect()

@@ -215,6 +215,7 @@ impl Building {
             work: Arc::clone(&parts.jobs),
             mail: Arc::clone(&parts.mail),
             rate: Rate::default(),
+            noted: Rate::default(),
             clock: Arc::clone(&parts.clock),
         };
         let verifier = Verifier::of(config).context("[dns] servers")?;

@@ -1,7 +1,15 @@
 //! Mail vocabulary: addresses, the envelope, a received message. No I/O.
 
+mod dsn;
+
 use std::fmt;
 use std::net::IpAddr;
+
+pub use dsn::ForwardPath;
+pub use dsn::Notify;
+pub use dsn::Returned;
+pub use dsn::TypedAddress;
+pub use dsn::in_ascii;
 
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -83,12 +91,16 @@ impl fmt::Display for Address {
 }
 
 /// What SMTP carried outside the message (RFC 5321 section 2.3.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// The reverse-path; `None` is the null reverse-path `<>`.
     pub reverse_path: Option<Address>,
     /// The forward-paths accepted at RCPT, in order.
-    pub recipients: Vec<Address>,
+    pub recipients: Vec<ForwardPath>,
+    /// How much of the mail goes back with a report (RET).
+    pub returned: Option<Returned>,
+    /// What the client calls this envelope (ENVID), printable ASCII.
+    pub envelope_id: Option<String>,
 }
 
 /// A message as it arrived at the end of DATA. It may contain a password: never stored, never logged.
@@ -131,7 +143,6 @@ pub struct Identity {
 }
 
 /// How a login is proved.
-#[derive(Debug)]
 pub enum LoginProof {
     /// By a client certificate (DER) that TLS has proved (EXTERNAL, RFC 4422 appendix A).
     Certificate(Vec<u8>),
@@ -144,6 +155,17 @@ pub enum LoginProof {
         /// `ClientProof`.
         proof: [u8; 32],
     },
+}
+
+/// The kind only: a proof has no place in a log.
+impl fmt::Debug for LoginProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Certificate(_) => "Certificate",
+            Self::Password(_) => "Password",
+            Self::Scram { .. } => "Scram",
+        })
+    }
 }
 
 /// What a SCRAM client needs to make its proof; made up for a login ID that nobody has.
@@ -213,9 +235,10 @@ pub struct Verification {
     pub arc: String,
     /// All of it as the value of an Authentication-Results field (RFC 8601), on one line.
     pub text: String,
-    /// Whether DNS was asked. It was not for the null reverse-path, and where too many mails of the same
-    /// client and domain waited: that says nothing of the sender's DNS.
-    pub is_asked: bool,
+    /// Whether nothing that was read speaks against the sender: no record of DMARC, no hard fail of SPF.
+    /// Also false where nobody asked, which says nothing of the sender's DNS: for the null reverse-path,
+    /// and where too many mails of the same client and domain waited.
+    pub is_open: bool,
 }
 
 /// How the sender of a submission was proved.
@@ -239,6 +262,17 @@ impl Proof {
             Self::Password => "password",
             Self::SenderAddress => "sender-address",
             Self::SmtpAuth => "smtp-auth",
+        }
+    }
+}
+
+/// What counts as one address: a host of IPv6 owns the lower 64 bits (RFC 4291 section 2.5.4).
+pub fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let upper = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(std::net::Ipv6Addr::from(upper))
         }
     }
 }

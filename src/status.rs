@@ -58,6 +58,27 @@ impl Status {
         })
     }
 
+    /// What it means in mail systems: an enhanced status code (RFC 3463). Class 4: a busy line or the like
+    /// stood in the way, and the same fax may get through another time.
+    pub fn enhanced(self) -> &'static str {
+        match self.text_en() {
+            "sent" => "2.0.0",
+            "busy" | "no answer" => "4.4.1",
+            "transmission error"
+            | "the call was interrupted; it is not known whether the fax arrived" => "4.4.2",
+            "the machines are incompatible" => "5.6.1",
+            "not a fax number" | "a person answered" | "the number is not in service" => "5.1.1",
+            "the number has changed" => "5.1.6",
+            "refused: the account is locked" | "the call was rejected" | "the limit is used up" => {
+                "5.7.1"
+            }
+            "a document could not be turned into pages" => "5.6.5",
+            "cancelled" => "5.0.0",
+            "internal error" => "5.3.0",
+            _ => "4.4.0",
+        }
+    }
+
     /// What it means, in English.
     pub fn text_en(self) -> &'static str {
         match self.0 {
@@ -134,6 +155,30 @@ mod tests {
                 "{code}: {}",
                 status.text_en()
             );
+        }
+    }
+
+    #[test]
+    fn statuses_have_enhanced_codes() {
+        for (code, enhanced) in [
+            (0, "2.0.0"),
+            (1, "4.4.2"),
+            (403, "5.0.0"),
+            (3268, "4.4.2"),
+            (3912, "5.1.1"),
+            (6001, "5.1.1"),
+            (6002, "5.7.1"),
+            (6017, "4.4.1"),
+            (6018, "4.4.1"),
+            (6021, "5.7.1"),
+            (6022, "5.1.6"),
+            (6041, "4.4.0"),
+            (6088, "5.6.1"),
+            (204_000, "5.6.5"),
+            (205_000, "5.7.1"),
+            (206_001, "5.3.0"),
+        ] {
+            assert_eq!(Status(code).enhanced(), enhanced, "{code}");
         }
     }
 

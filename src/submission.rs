@@ -28,6 +28,7 @@ pub use identity::strike_material;
 pub use subject::BodyChoice;
 pub use subject::SubjectOptions;
 
+use copies::Copies;
 use header::Header;
 use mail_parser::MessageParser;
 use password::Finder;
@@ -55,6 +56,8 @@ pub struct Submission {
     pub from: Option<Address>,
     /// The first mailbox in Reply-To.
     pub reply_to: Option<Address>,
+    /// When it was written, by its own Date.
+    pub date: Option<Timestamp>,
     /// The Message-ID as written, at most 998 characters.
     pub message_id: Option<String>,
     /// The subject without its options, at most 60 characters.
@@ -69,6 +72,7 @@ pub struct Submission {
     pub attachments: Vec<Document>,
     /// Hash of the scrubbed content, the same for every transaction of one mail (promise P4).
     pub content_hash: [u8; 32],
+    copies: Copies,
 }
 
 /// The password in a body.
@@ -132,6 +136,7 @@ pub fn parse(message: &ReceivedMessage, rules: &Rules<'_>) -> Result<Submission,
         reverse_path,
         from: mailbox(&header, "from"),
         reply_to: mailbox(&header, "reply-to"),
+        date: date(&header),
         message_id,
         reference,
         options,
@@ -139,10 +144,16 @@ pub fn parse(message: &ReceivedMessage, rules: &Rules<'_>) -> Result<Submission,
         content_hash: identity::content_hash(&subject, &content.text, &content.documents),
         body: text_document(content.text),
         attachments: content.documents,
+        copies: content.copies,
     })
 }
 
 impl Submission {
+    /// Whether `text`, which came beside the mail, is free of the mail's password.
+    pub fn is_clean(&self, text: &str) -> bool {
+        self.copies.strike(text) == text
+    }
+
     /// The documents to fax, in order: the attachments, and the body where the subject or
     /// `body_with_attachments`, the default, asks for it or nothing else is there.
     ///
@@ -176,7 +187,7 @@ pub fn fuzz_submission(raw: &[u8]) {
     let message = ReceivedMessage {
         envelope: crate::smtp::Envelope {
             reverse_path: Address::parse("a@b.example"),
-            recipients: Vec::new(),
+            ..crate::smtp::Envelope::default()
         },
         raw: zeroize::Zeroizing::new(raw.to_vec()),
         peer: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
@@ -192,7 +203,7 @@ pub fn fuzz_submission(raw: &[u8]) {
     if let Ok(submission) = parse(&message, &rules) {
         drop(submission.documents(true));
     }
-    drop(strike_material(raw));
+    strike_material(raw, &Secret::new(String::new()));
 }
 
 fn fuzz_limits() -> config::Smtp {
@@ -239,6 +250,15 @@ fn quoted_mailbox(value: &[u8]) -> Option<Address> {
     let bare = bracketed.map_or(text.as_ref(), |(inner, _)| inner).trim();
     let quoted = bare.starts_with('"') && !bare.starts_with("\"\"");
     Address::parse(bare).filter(|_| quoted)
+}
+
+/// A Date that nobody can read is none; before 1970 nobody sent mail.
+fn date(header: &Header<'_>) -> Option<Timestamp> {
+    let field = [b"Date: ".as_slice(), &header.first("date")?, b"\r\n\r\n"].concat();
+    let parsed = MessageParser::default().parse_headers(&field)?;
+    let seconds = parsed.date()?.to_timestamp();
+    let ms = seconds.checked_mul(1000).filter(|ms| *ms > 0)?;
+    Some(Timestamp::from_ms(ms))
 }
 
 fn message_id(header: &Header<'_>) -> Option<String> {

@@ -26,7 +26,6 @@ use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::net::TcpSocket;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
@@ -73,6 +72,9 @@ async fn main() {
     }
 }
 
+/// Where those come from whose address does not matter.
+const HERE: [u8; 4] = [127, 0, 0, 1];
+
 fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address and a port")
 }
@@ -114,8 +116,10 @@ impl Session {
     }
 
     /// TLS from the first byte.
-    async fn tls(server: SocketAddr, connector: &TlsConnector) -> Self {
-        let stream = TcpStream::connect(server).await.unwrap();
+    async fn tls(server: SocketAddr, connector: &TlsConnector, from: [u8; 4]) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((from, 0))).unwrap();
+        let stream = socket.connect(server).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let name = ServerName::try_from("gw.example").unwrap();
         Self::begin(connector.connect(name, stream).await.unwrap()).await
@@ -241,7 +245,7 @@ async fn slow(server: SocketAddr, count: usize, mails: usize) {
     let mut times = Vec::new();
     for _ in 0..mails {
         let began = Instant::now();
-        let mut session = Session::clear(server, [127, 0, 0, 1]).await;
+        let mut session = Session::clear(server, HERE).await;
         session.mail("bench@customer.example", None, 102_400).await;
         times.push(began.elapsed());
     }
@@ -263,11 +267,11 @@ async fn refusals(connector: &TlsConnector, server: SocketAddr, count: usize) {
             let connector = connector.clone();
             tasks.spawn(async move {
                 let mut times = Vec::new();
-                let mut session = Session::tls(server, &connector).await;
+                let mut session = Session::tls(server, &connector, HERE).await;
                 for each in (first..count).step_by(SESSIONS) {
                     // A session ends at its twentieth mistake.
                     if times.len() % 15 == 14 {
-                        session = Session::tls(server, &connector).await;
+                        session = Session::tls(server, &connector, HERE).await;
                     }
                     let began = Instant::now();
                     let reply = session.log_in(&format!("{kind}{each}"), "kaki8wrong").await;
@@ -334,7 +338,7 @@ impl Relay {
     }
 
     async fn session(&self, mails: usize) {
-        let mut session = Session::tls(self.server, &self.connector).await;
+        let mut session = Session::tls(self.server, &self.connector, HERE).await;
         if let Some(password) = &self.password {
             let login_id = self.sender.split('@').next().unwrap();
             let reply = session.log_in(login_id, password).await;
@@ -388,12 +392,14 @@ async fn storm(storm: Storm, until: Instant, counts: Arc<[AtomicUsize; 3]>) {
         let tried = counts[0].fetch_add(1, Ordering::Relaxed);
         let (connector, tls, counts) = (storm.connector.clone(), storm.tls, Arc::clone(&counts));
         tasks.spawn(async move {
+            // Nobody's storm comes from one address: that would stop at its limit of connections.
+            let from = [127, 2, 0, u8::try_from(tried % 100 + 1).unwrap()];
             let who = if tried.is_multiple_of(2) {
                 "existing"
             } else {
                 "unknown"
             };
-            let mut session = Session::tls(tls, &connector).await;
+            let mut session = Session::tls(tls, &connector, from).await;
             let reply = session
                 .log_in(&format!("{who}{}", tried / 2 % 1_000), "kaki8wrong")
                 .await;
@@ -418,7 +424,7 @@ async fn deliver(
     let mut times = Vec::new();
     while Instant::now() < until {
         let began = Instant::now();
-        let mut session = Session::clear(server, [127, 0, 0, 1]).await;
+        let mut session = Session::clear(server, HERE).await;
         session.mail(sender, password, 10_240).await;
         times.push(began.elapsed());
         tokio::time::sleep(Duration::from_millis(50)).await;

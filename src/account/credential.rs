@@ -60,8 +60,17 @@ pub struct Checked {
     /// The result.
     pub check: Check,
     /// A hash of the same password by today's parameters, if it was right and the hash in force is weaker.
-    pub stronger: Option<String>,
+    pub stronger: Option<Stronger>,
     _turn: Option<Turn>,
+}
+
+/// A hash that is to replace a weaker one.
+#[derive(Clone)]
+pub struct Stronger {
+    /// The hash that was compared with.
+    instead_of: String,
+    /// The new one.
+    hash: String,
 }
 
 impl Checked {
@@ -237,7 +246,7 @@ impl Credentials {
     /// Names all credentials of the account in their present state: a session that was proved by others
     /// has ended.
     pub fn version(&self, account: &Account) -> [u8; 32] {
-        version(&self.key, account)
+        version(&self.key, account, account.profile.doors.smtp)
     }
 
     /// Bound to the hash in the accounts file: a changed password is a miss without anybody telling us.
@@ -255,15 +264,16 @@ impl Credentials {
     }
 }
 
-/// All credentials of the account in their present state, under `key`.
-pub(super) fn version(key: &[u8; 32], account: &Account) -> [u8; 32] {
+/// All credentials of the account in their present state, and which kind its door asks for, under `key`.
+pub(super) fn version(key: &[u8; 32], account: &Account, asked_for: CredentialKind) -> [u8; 32] {
     let scram = account.scram.as_ref().map(ScramVerifier::text);
     let scram = scram.unwrap_or_default();
     let own = [&b"version"[..], account.id.as_bytes(), scram.as_bytes()];
     let certificates = account.client_certificates.iter().map(|print| &print[..]);
     let passwords = account.passwords.iter();
     let passwords = passwords.flat_map(|(kind, hash)| [kind.as_str(), hash.as_str()]);
-    let passwords = passwords.map(str::as_bytes);
+    // Where another kind is asked for now, the one that was asked for opens no door any more.
+    let passwords = passwords.chain([asked_for.as_str()]).map(str::as_bytes);
     let all = own.into_iter().chain(passwords).chain(certificates);
     keyed(key, all)
 }
@@ -288,7 +298,8 @@ pub fn in_force(
     ))
 }
 
-/// Stores `hash` of the same password in the place of one that was weaker.
+/// Stores a hash of the same password in the place of the weaker one, if that is in force still: a password
+/// that was changed while the old one was checked stays changed. Whether it was stored.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -296,12 +307,16 @@ pub fn strengthen(
     tx: &mut dyn Transaction,
     account: &Account,
     kind: CredentialKind,
-    hash: &str,
+    stronger: &Stronger,
     now: Timestamp,
-) -> Result<(), StorageError> {
+) -> Result<bool, StorageError> {
     let written = account.hash(kind).unwrap_or_default();
     let (id, replaces) = (&account.id, fingerprint(written));
-    accounts::set_credential(tx, id, kind.as_str(), &replaces, hash, now)
+    if in_force(tx, account, kind)?.as_deref() != Some(&stronger.instead_of) {
+        return Ok(false);
+    }
+    accounts::set_credential(tx, id, kind.as_str(), &replaces, &stronger.hash, now)?;
+    Ok(true)
 }
 
 fn fingerprint(hash: &str) -> [u8; 32] {
@@ -342,9 +357,7 @@ async fn hashed(hash: String, password: &Secret, turn: Turn) -> Checked {
     let candidate = password.clone();
     let work = tokio::task::spawn_blocking(move || match verify(&hash, &candidate) {
         true => Checked {
-            stronger: is_weak_hash(&hash)
-                .then(|| self::hash(&candidate).ok())
-                .flatten(),
+            stronger: stronger(hash, &candidate),
             ..Checked::by(Check::Right(None), turn)
         },
         false => Checked::by(Check::Wrong, turn),
@@ -353,6 +366,14 @@ async fn hashed(hash: String, password: &Secret, turn: Turn) -> Checked {
         check: Check::Failed,
         stronger: None,
         _turn: None,
+    })
+}
+
+fn stronger(weaker: String, password: &Secret) -> Option<Stronger> {
+    let hash = is_weak_hash(&weaker).then(|| hash(password).ok()).flatten();
+    hash.map(|hash| Stronger {
+        instead_of: weaker,
+        hash,
     })
 }
 
@@ -371,115 +392,4 @@ pub fn is_right(hash: &str, password: &Secret) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn account(id: &str, password: &str) -> Account {
-        let text = format!(
-            "[[account]]\nid = \"{id}\"\nsenders = [\"{id}@customer.example\"]\npassword = \"{}\"\n",
-            hash(&Secret::new(password.into())).unwrap()
-        );
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("faxgate.toml"), "[gateway]\n").unwrap();
-        std::fs::write(dir.path().join("accounts.toml"), text).unwrap();
-        let loaded = crate::config::load(&dir.path().join("faxgate.toml")).unwrap();
-        Account::clone(&loaded.accounts.accounts.accounts[0])
-    }
-
-    fn credentials(wait: Duration) -> Credentials {
-        Credentials::new([7; 32], 2, wait)
-    }
-
-    const NOW: Timestamp = Timestamp::from_ms(1_000_000);
-
-    async fn check(credentials: &Credentials, account: &Account, password: &str) -> Option<bool> {
-        let turn = credentials.turn(account).await.unwrap();
-        let password = Secret::new(password.into());
-        let candidate = Candidate::Password(CredentialKind::Password, &password);
-        let stored = account.hash(CredentialKind::Password).map(str::to_owned);
-        let checked = credentials.check(turn, account, candidate, stored, NOW);
-        match checked.await.check {
-            Check::Right(_) => Some(true),
-            Check::Wrong => Some(false),
-            Check::Failed => None,
-        }
-    }
-
-    #[tokio::test]
-    async fn only_the_right_password_is_right_and_only_it_is_remembered() {
-        let (account, credentials) = (
-            account("a", "kaki8sample"),
-            credentials(Duration::from_secs(60)),
-        );
-        let proven = |password: &str, now| {
-            let password = Secret::new(password.into());
-            credentials.is_proven(
-                &account,
-                Candidate::Password(CredentialKind::Password, &password),
-                now,
-            )
-        };
-        assert_eq!(
-            check(&credentials, &account, "kaki8samplE").await,
-            Some(false)
-        );
-        assert!(!proven("kaki8samplE", NOW) && !proven("kaki8sample", NOW));
-        assert_eq!(
-            check(&credentials, &account, "kaki8sample").await,
-            Some(true)
-        );
-        assert!(proven("kaki8sample", NOW) && !proven("kaki8samplE", NOW));
-        assert!(
-            !proven("kaki8sample", NOW.plus(REMEMBERED)),
-            "forgotten after its time"
-        );
-        let changed = Account {
-            passwords: BTreeMap::from([(
-                CredentialKind::Password,
-                hash(&Secret::new("kaki8sample".into())).unwrap(),
-            )]),
-            ..account.clone()
-        };
-        let password = Secret::new("kaki8sample".into());
-        assert!(
-            !credentials.is_proven(
-                &changed,
-                Candidate::Password(CredentialKind::Password, &password),
-                NOW
-            ),
-            "another stored hash is another version"
-        );
-    }
-
-    #[tokio::test]
-    async fn an_overlong_password_is_wrong_without_being_hashed() {
-        let long = "x1".repeat(65);
-        let account = account("a", &long);
-        let credentials = credentials(Duration::from_secs(60));
-        assert_eq!(check(&credentials, &account, &long).await, Some(false));
-        assert!(
-            is_right(
-                account.hash(CredentialKind::Password).unwrap(),
-                &Secret::new(long)
-            ),
-            "though it would be right"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_turn_that_does_not_come_in_time_is_given_up() {
-        let (a, b) = (account("a", "kaki8sample"), account("b", "kaki8sample"));
-        let credentials = credentials(Duration::from_secs(2));
-        let held = credentials.turn(&a).await.unwrap();
-        assert!(
-            credentials.turn(&a).await.is_none(),
-            "one check of an account at a time"
-        );
-        assert!(
-            credentials.turn(&b).await.is_none(),
-            "one core of two is for repeat senders"
-        );
-        drop(held);
-        assert!(credentials.turn(&b).await.is_some());
-    }
-}
+mod tests;

@@ -87,10 +87,10 @@ impl InstallationKey {
         keyed(&self.0, [&b"shadow"[..], login_id.as_bytes()])
     }
 
-    /// Names all credentials of the account in their present state; unlike
+    /// Names all credentials of the account in their present state, for the account web; unlike
     /// [`Credentials::version`](crate::account::credential::Credentials::version) the same after a restart.
     pub(super) fn credentials(&self, account: &Account) -> [u8; 32] {
-        credential::version(&self.0, account)
+        credential::version(&self.0, account, account.profile.doors.web)
     }
 
     /// What a form carries that was made for the browser with this cookie.
@@ -132,7 +132,7 @@ pub struct Strike {
     pub rule: LockRule,
     /// Names the mail; see [`InstallationKey::strike_identity`].
     pub identity: [u8; 32],
-    /// The door, such as `smtp`.
+    /// The door: `mail` or `smtp-auth`.
     pub door: &'static str,
     /// The client's address, for the notice.
     pub peer: String,

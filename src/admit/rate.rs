@@ -54,7 +54,8 @@ impl<K: Eq + Hash> Rate<K> {
             }
         }
         let until = paid.until.entry(sender).or_insert(now);
-        let after = now.max(*until).saturating_add(price);
+        let begin = if is_ahead(*until, now) { *until } else { now };
+        let after = begin.saturating_add(price);
         let within = after.saturating_sub(now) <= MINUTE;
         if within {
             *until = after;
@@ -66,11 +67,17 @@ impl<K: Eq + Hash> Rate<K> {
 impl<K: Eq + Hash> Paid<K> {
     /// Forgets who has paid. Once a second at most: whoever fills the memory must not make us busy.
     fn sweep(&mut self, now: i64) {
-        if now.saturating_sub(self.swept_at) >= SECOND {
+        if now.abs_diff(self.swept_at) >= SECOND.unsigned_abs() {
             self.swept_at = now;
-            self.until.retain(|_, until| *until > now);
+            self.until.retain(|_, until| is_ahead(*until, now));
         }
     }
+}
+
+/// Whether something is paid for still. Nobody pays for more than a minute ahead: what lies much further
+/// away was paid before the clock went back, and would keep its sender out until the clock is there again.
+fn is_ahead(until: i64, now: i64) -> bool {
+    until > now && until.saturating_sub(now) <= 2 * MINUTE
 }
 
 const SECOND: i64 = 1_000_000;
@@ -123,6 +130,19 @@ mod tests {
         assert_eq!(taken(&rate, 1, 60, NOW), 1);
         let before = NOW.minus(Duration::from_secs(3));
         assert_eq!(taken(&rate, 1, 60, before), 1);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_by_an_hour_neither_locks_out_nor_stops_the_sweep() {
+        let rate = Rate::default();
+        for sender in 0..150_000 {
+            rate.take(sender, 1, NOW);
+        }
+        let before = NOW.minus(Duration::from_secs(3_600));
+        assert!(rate.take(7, 1, before), "what was paid is of another time");
+        assert!(!rate.take(7, 1, before), "from then on it is limited");
+        assert!(rate.take(200_000, 1, before));
+        assert!(!rate.take(200_000, 1, before), "there is room again");
     }
 
     #[test]

@@ -73,10 +73,12 @@ pub fn judge_verification(
     let on_error = rules.map(|verify| verify.on_temporary_error);
     match (found.tier, on_error.unwrap_or_default()) {
         (TrustTier::Forged, _) => Err((Refusal::Forged, "the sender is forged")),
-        // Whoever fills the queue would otherwise guess without strikes where errors are accepted.
-        (TrustTier::Undecided, _) if !found.is_asked => Err((
+        // Where errors are accepted, whoever fills the queue or lets one of several answers fail would
+        // otherwise guess without strikes.
+        (TrustTier::Undecided, _) if !found.is_open => Err((
             Refusal::Undecided,
-            "too many mails of this client and domain wait for DNS",
+            "DNS gave no answer, and what it gave speaks against the sender; or too many mails of \
+             this client and domain wait",
         )),
         (TrustTier::Undecided, OnTemporaryError::Defer) => {
             Err((Refusal::Undecided, "DNS gave no answer"))
@@ -115,7 +117,10 @@ pub fn select(
     candidates.into_iter().find_map(|(address, verified)| {
         let address = address?;
         let account = directory.by_sender(address)?;
-        let tier = relayed(account, origin.peer, relays).unwrap_or(verified);
+        let tier = match speaks(origin.peer, account, relays) {
+            true => TrustTier::Proven,
+            false => verified,
+        };
         let names = match tier {
             TrustTier::Proven | TrustTier::Unverified => true,
             TrustTier::Forged => false,
@@ -131,15 +136,30 @@ pub fn select(
     })
 }
 
-/// How far a relay's word goes for `account`; `None` if the client is no relay.
-fn relayed(account: &Account, peer: IpAddr, relays: &[Relay]) -> Option<TrustTier> {
-    let mut relays = relays.iter().filter(|relay| relay.covers(peer));
-    let first = relays.next()?;
-    let speaks = first.speaks_for(&account.id) || relays.any(|r| r.speaks_for(&account.id));
-    Some(match speaks {
-        true => TrustTier::Proven,
-        false => TrustTier::Unverified,
-    })
+/// Whether the word of the relay at `peer` is all that is needed, so that nobody asks DNS: it speaks for
+/// the account that these addresses name, or for everybody. Its other mails are verified like any.
+pub fn is_spoken_for(
+    peer: IpAddr,
+    reverse_path: Option<&Address>,
+    author: Option<&Address>,
+    relays: &[Relay],
+    directory: &Directory,
+) -> bool {
+    let addresses = [reverse_path, author].into_iter().flatten();
+    let mut named = addresses.filter_map(|address| directory.by_sender(address));
+    match named.next() {
+        Some(account) => speaks(peer, account, relays),
+        None => covering(peer, relays).any(Relay::speaks_for_all),
+    }
+}
+
+/// Whether a relay at `peer` speaks for `account`.
+fn speaks(peer: IpAddr, account: &Account, relays: &[Relay]) -> bool {
+    covering(peer, relays).any(|relay| relay.speaks_for(&account.id))
+}
+
+fn covering(peer: IpAddr, relays: &[Relay]) -> impl Iterator<Item = &Relay> {
+    relays.iter().filter(move |relay| relay.covers(peer))
 }
 
 /// Judges a mail to `recipients`: what must be verified, then what is locked, then whether a password is
@@ -228,12 +248,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_errors_are_accepted_a_full_queue_still_defers() {
+    fn where_errors_are_accepted_a_full_queue_or_a_policy_still_defers() {
         let rules = config::Verify {
             on_temporary_error: OnTemporaryError::Accept,
             ..config::Verify::default()
         };
-        for (is_asked, taken) in [(true, true), (false, false)] {
+        for (is_open, taken) in [(true, true), (false, false)] {
             let found = Verification {
                 tier: TrustTier::Undecided,
                 reverse_path: TrustTier::Undecided,
@@ -243,10 +263,10 @@ mod tests {
                 dmarc: String::new(),
                 arc: String::new(),
                 text: String::new(),
-                is_asked,
+                is_open,
             };
             let judged = judge_verification(Some(&rules), Some(&found));
-            assert_eq!(judged.is_ok(), taken, "asked: {is_asked}");
+            assert_eq!(judged.is_ok(), taken, "open: {is_open}");
         }
     }
 }

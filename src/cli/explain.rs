@@ -29,6 +29,7 @@ use crate::ingress::Verifier;
 use crate::render::Renderer;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+use crate::smtp::ForwardPath;
 use crate::smtp::ReceivedMessage;
 use crate::smtp::Verification;
 use crate::storage::accounts;
@@ -63,7 +64,7 @@ pub(crate) fn run(options: &Options, config: &Path, json: bool) -> Result<(), Fa
     let now = SystemClock.now();
     let mut message = message(options, now)?;
     let value = block_on(async {
-        let found = verification(&loaded.config, &mut message).await?;
+        let found = verification(&loaded, &mut message).await?;
         let mut value = explain(&loaded, options, &message, found.as_ref(), now).await?;
         value["peer"] = json!(options.peer.to_string());
         value["verification"] = found.map_or(Json::Null, |found| shown(&found));
@@ -83,11 +84,12 @@ fn message(options: &Options, now: Timestamp) -> Result<ReceivedMessage, Failure
     let recipients = options
         .to
         .iter()
-        .map(|to| address_of(to.trim_matches(['<', '>'])));
+        .map(|to| address_of(to.trim_matches(['<', '>'])).map(ForwardPath::from));
     Ok(ReceivedMessage {
         envelope: Envelope {
             reverse_path,
             recipients: recipients.collect::<Result<_, _>>()?,
+            ..Envelope::default()
         },
         raw: with_crlf(&text).into(),
         peer: options.peer,
@@ -186,8 +188,8 @@ fn recipients(
 ) -> Result<Vec<Recipient>, String> {
     let mut recipients = Vec::new();
     let mut bad = Vec::new();
-    for (typed, address) in options.to.iter().zip(&message.envelope.recipients) {
-        match submission::recipient(address, &config.gateway) {
+    for (typed, to) in options.to.iter().zip(&message.envelope.recipients) {
+        match submission::recipient(&to.address, &config.gateway) {
             Ok(recipient) => recipients.push(recipient),
             Err(error) => bad.push(format!("{typed}: {error}")),
         }
@@ -200,14 +202,21 @@ fn recipients(
 
 /// What DNS says of the message, if the gateway asks it.
 async fn verification(
-    config: &Config,
+    loaded: &Loaded,
     message: &mut ReceivedMessage,
 ) -> Result<Option<Verification>, Failure> {
-    let known = config.relays.iter().any(|r| r.covers(message.peer));
-    let Some(verifier) = Verifier::of(config)?.filter(|_| !known) else {
+    let config = &loaded.config;
+    let author = submission::author(&message.raw, &config.smtp);
+    let is_spoken_for = judge::is_spoken_for(
+        message.peer,
+        message.envelope.reverse_path.as_ref(),
+        author.as_ref(),
+        &config.relays,
+        &Directory::new(&loaded.accounts.accounts),
+    );
+    let Some(verifier) = Verifier::of(config)?.filter(|_| !is_spoken_for) else {
         return Ok(None);
     };
-    let author = submission::author(&message.raw, &config.smtp);
     Ok(Some(verifier.verify(message, author.as_ref()).await))
 }
 

@@ -101,7 +101,8 @@ fn show(store: &Store, id: i64, json: bool) -> Result<(), Failure> {
             batch: job.batch,
         };
         let events = events::list(tx, &job.account, about)?;
-        let mails = outbox::about(tx, Kind::Result, job.batch)?;
+        let mut mails = outbox::about(tx, Kind::Result, job.batch)?;
+        mails.extend(outbox::about(tx, Kind::Report, job.batch)?);
         let batch = jobs::batch(tx, job.batch)?;
         Ok(Some((jobs::attempts(tx, id)?, events, mails, job, batch)))
     })?;
@@ -137,12 +138,13 @@ fn cancel(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
             };
             let about = Subject::job(&job.account, job.batch, job.id);
             Log::new(tx, ids.ids(), now).cancelled(about)?;
+            let desk = Desk {
+                ids: ids.ids(),
+                host: &host,
+                now,
+            };
+            desk.recipient_if_settled(tx, job.id)?;
             if last {
-                let desk = Desk {
-                    ids: ids.ids(),
-                    host: &host,
-                    now,
-                };
                 desk.batch_if_settled(tx, job.batch, account.as_deref())?;
             }
             Ok(true)

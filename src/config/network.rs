@@ -28,8 +28,17 @@ impl Network {
             Some(digits) => digits.parse().ok().filter(|bits| *bits <= most)?,
             None => most,
         };
-        let network = Self { address, prefix };
-        (network.begin(address) == bits(address)).then_some(network)
+        let network = Self { address, prefix }.canonical();
+        (network.begin(network.address) == bits(network.address)).then_some(network)
+    }
+
+    /// IPv4 within IPv6 as IPv4: clients are compared so, whichever way they came.
+    fn canonical(self) -> Self {
+        let address = self.address.to_canonical();
+        match self.prefix.checked_sub(96) {
+            Some(prefix) if address.is_ipv4() && self.address.is_ipv6() => Self { address, prefix },
+            Some(_) | None => self,
+        }
     }
 
     /// Whether `address` is one of them; an IPv4 address within IPv6 counts as IPv4.
@@ -81,6 +90,8 @@ mod tests {
             ("198.51.100.0/24", "::ffff:198.51.100.3", "::198.51.100.3"),
             ("0.0.0.0/0", "255.0.0.1", "::1"),
             ("::/0", "2001:db8::1", "192.0.2.1"),
+            ("::ffff:192.0.2.0/120", "192.0.2.255", "192.0.3.0"),
+            ("::ffff:192.0.2.7", "::ffff:192.0.2.7", "192.0.2.8"),
             ("2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::1"),
         ] {
             let network = Network::parse(range).unwrap();
@@ -103,6 +114,8 @@ mod tests {
             "192.0.2",
             "192.0.2.0/33",
             "192.0.2.1/24",
+            "::ffff:192.0.2.1/120",
+            "::ffff:0.0.0.0/90",
             "::1/129",
             "a/8",
             "1.2.3.4/",

@@ -37,7 +37,7 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Whether the hash, which [`check`] has passed, is cheaper to guess than those that `hash-password` makes.
+/// Whether a hash whose form is right is cheaper to guess than those that `hash-password` makes.
 pub fn is_weak(text: &str) -> bool {
     let parameters = text.split('$').find(|field| field.starts_with("m="));
     let [memory, passes, _] = parameters.map(values).unwrap_or_default();

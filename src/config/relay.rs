@@ -27,9 +27,12 @@ impl Relay {
 
     /// Whether they may speak for the account called `id`.
     pub fn speaks_for(&self, id: &str) -> bool {
-        self.accounts
-            .iter()
-            .any(|account| account == "*" || account == id)
+        self.speaks_for_all() || self.accounts.iter().any(|account| account == id)
+    }
+
+    /// Whether they may speak for every account.
+    pub fn speaks_for_all(&self) -> bool {
+        self.accounts.iter().any(|account| account == "*")
     }
 
     pub(super) fn read(section: &mut Section<'_, '_>) -> Self {

@@ -1,5 +1,6 @@
 //! One line becomes one command, or the reason why it is none.
 
+mod dsn;
 mod parameter;
 mod path;
 
@@ -10,8 +11,11 @@ use smtp_proto::Request;
 
 use crate::secret::Secret;
 use crate::smtp::Address;
+use crate::smtp::ForwardPath;
+use crate::smtp::Returned;
 
 use parameter::announced;
+use parameter::each;
 use parameter::is_xtext;
 use parameter::text_body;
 
@@ -39,7 +43,7 @@ pub(super) enum Command {
     /// `QUIT`
     Quit,
     /// `RCPT TO`
-    Rcpt(Address),
+    Rcpt(ForwardPath),
     /// `RSET`
     Rset,
     /// `STARTTLS`
@@ -62,6 +66,10 @@ pub(super) struct Mail {
     /// Whether it names who handed the message in before (`AUTH=`, RFC 4954 section 5). Whom it names
     /// means nothing here and is not kept.
     pub(super) says_author: bool,
+    /// How much goes back with a report (RFC 3461 section 4.3).
+    pub(super) returned: Option<Returned>,
+    /// The envelope identifier (RFC 3461 section 4.4).
+    pub(super) envelope_id: Option<String>,
 }
 
 /// What `AUTH` says.
@@ -161,27 +169,29 @@ fn mail(rest: &str, host: &str) -> Result<Command, Mistake> {
         "" => None,
         path => Some(path::address(path, host).ok_or(Mistake::Sender)?),
     };
-    let (mut size, mut says_author) = (None, false);
-    for parameter in parameters.split_ascii_whitespace() {
-        let (name, value) = match parameter.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (parameter, None),
-        };
-        match (name.to_ascii_uppercase().as_str(), value) {
-            ("SIZE", Some(digits)) => size = Some(announced(digits)?),
+    let mut mail = Mail {
+        reverse_path,
+        size: None,
+        says_author: false,
+        returned: None,
+        envelope_id: None,
+    };
+    for (name, value) in each(parameters) {
+        match (name.as_str(), value) {
+            ("SIZE", Some(digits)) => mail.size = Some(announced(digits)?),
             ("BODY", Some(body)) => text_body(body)?,
-            ("AUTH", Some(author)) if is_xtext(author) => says_author = true,
+            ("AUTH", Some(author)) if is_xtext(author) => mail.says_author = true,
+            ("RET", Some(how)) => dsn::once(&mut mail.returned, dsn::returned(how))?,
+            ("ENVID", Some(id)) => dsn::once(&mut mail.envelope_id, dsn::envelope_id(id))?,
             // RFC 6531 section 3.4. UTF-8 is read in every address; the parameter changes nothing.
             ("SMTPUTF8", None) => {}
-            ("AUTH" | "SIZE" | "BODY" | "SMTPUTF8", _) => return Err(Mistake::ParameterValue),
+            ("AUTH" | "SIZE" | "BODY" | "SMTPUTF8" | "RET" | "ENVID", _) => {
+                return Err(Mistake::ParameterValue);
+            }
             _ => return Err(Mistake::UnknownParameter),
         }
     }
-    Ok(Command::Mail(Mail {
-        reverse_path,
-        size,
-        says_author,
-    }))
+    Ok(Command::Mail(mail))
 }
 
 /// Read here and not by the grammar crate, which would leave copies of a password behind.
@@ -211,12 +221,16 @@ fn chunk(rest: &str) -> Command {
 
 fn rcpt(rest: &str, host: &str) -> Result<Command, Mistake> {
     let (path, parameters) = path_of("TO", rest)?;
-    let address = path::address(path, host).ok_or(Mistake::Recipient)?;
-    if parameters.trim().is_empty() {
-        Ok(Command::Rcpt(address))
-    } else {
-        Err(Mistake::UnknownParameter)
+    let mut to = ForwardPath::from(path::address(path, host).ok_or(Mistake::Recipient)?);
+    for (name, value) in each(parameters) {
+        match (name.as_str(), value) {
+            ("NOTIFY", Some(events)) => dsn::once(&mut to.notify, dsn::notify(events))?,
+            ("ORCPT", Some(first)) => dsn::once(&mut to.original, dsn::original(first))?,
+            ("NOTIFY" | "ORCPT", None) => return Err(Mistake::ParameterValue),
+            _ => return Err(Mistake::UnknownParameter),
+        }
     }
+    Ok(Command::Rcpt(to))
 }
 
 /// Path and parameters behind `keyword` and its colon; spaces around the colon are forgiven.
@@ -356,7 +370,8 @@ mod tests {
     fn parameters_that_are_not_offered_are_named_mistakes() {
         for (line, mistake) in [
             ("MAIL FROM:<a@b> FOO", Mistake::UnknownParameter),
-            ("MAIL FROM:<a@b> RET=HDRS", Mistake::UnknownParameter),
+            ("MAIL FROM:<a@b> RET", Mistake::ParameterValue),
+            ("MAIL FROM:<a@b> ENVID=a+0A", Mistake::ParameterValue),
             ("MAIL FROM:<a@b> BODY=9BIT", Mistake::ParameterValue),
             ("MAIL FROM:<a@b> BODY=BINARYMIME", Mistake::ParameterValue),
             ("MAIL FROM:<a@b> AUTH", Mistake::ParameterValue),
@@ -365,7 +380,8 @@ mod tests {
             ("MAIL FROM:<a@b> AUTH=a=b", Mistake::ParameterValue),
             ("MAIL FROM:<a@b> SIZE", Mistake::ParameterValue),
             ("MAIL FROM:<a@b> SIZE=-1", Mistake::ParameterValue),
-            ("RCPT TO:<a@b> NOTIFY=NEVER", Mistake::UnknownParameter),
+            ("RCPT TO:<a@b> RET=HDRS", Mistake::UnknownParameter),
+            ("RCPT TO:<a@b> NOTIFY", Mistake::ParameterValue),
             ("RCPT TO:<>", Mistake::Recipient),
         ] {
             assert_eq!(read(line), Err(mistake), "{line}");

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+
+use crate::smtp::network;
 
 /// The places for connections.
 pub(super) struct Places {
@@ -79,17 +80,6 @@ impl Drop for Place {
             if *here == 0 {
                 taken.by_network.remove(&self.network);
             }
-        }
-    }
-}
-
-/// What counts as one address: a host of IPv6 owns the lower 64 bits (RFC 4291 section 2.5.4).
-pub(super) fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let upper = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(upper))
         }
     }
 }

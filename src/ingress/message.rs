@@ -142,9 +142,10 @@ impl Reader {
         }
     }
 
-    /// The first flaw is the one that is told; from then on nothing is kept.
+    /// The first flaw is the one that is told; from then on nothing is kept. A size gives way to any other:
+    /// when it is noticed depends on how the bytes were cut.
     fn refuse(&mut self, flaw: Flaw) {
-        if self.flaw.is_none() {
+        if matches!(self.flaw, None | Some(Flaw::TooBig)) {
             self.flaw = Some(flaw);
             self.raw = Zeroizing::new(Vec::new());
         }
@@ -347,6 +348,15 @@ mod tests {
         let large = [&[b'a'; 999][..], b"\r\n.\r\n"].concat();
         assert_eq!(message(&large), Err(Flaw::TooBig));
         assert_eq!(read(&large, 7).unwrap().0, Err(Flaw::TooBig));
+    }
+
+    #[test]
+    fn how_a_message_is_cut_does_not_decide_what_is_wrong_with_it() {
+        let bad = [&[b'a'; 1_500][..], b"\rb\r\n.\r\n"].concat();
+        for size in [1, 7, 1_400, bad.len()] {
+            let (outcome, _) = read(&bad, size).unwrap();
+            assert_eq!(outcome, Err(Flaw::BareLineEnd), "{size}");
+        }
     }
 
     #[test]

@@ -159,7 +159,7 @@ pub(super) fn write_extensions(name: &str, extensions: &Extensions, out: &mut Ve
     };
     let keywords = format!(
         "250-{name}\r\n250-SIZE {size}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n\
-         250-CHUNKING\r\n250-LIMITS RCPTMAX={most}\r\n{starttls}{auth}\
+         250-CHUNKING\r\n250-DSN\r\n250-LIMITS RCPTMAX={most}\r\n{starttls}{auth}\
          250 ENHANCEDSTATUSCODES\r\n"
     );
     out.extend_from_slice(keywords.as_bytes());

@@ -24,7 +24,9 @@ use crate::ingress::reply::Reply;
 use crate::ingress::sasl;
 use crate::smtp::Address;
 use crate::smtp::Envelope;
+use crate::smtp::ForwardPath;
 use crate::smtp::Identity;
+use crate::smtp::Returned;
 
 use chunk::Chunk;
 use login::Exchange;
@@ -111,7 +113,9 @@ struct Transaction {
     /// The account that has logged in.
     account: Option<String>,
     reverse_path: Option<Address>,
-    recipients: Vec<Address>,
+    recipients: Vec<ForwardPath>,
+    returned: Option<Returned>,
+    envelope_id: Option<String>,
     /// Whether any RCPT was given, accepted or not.
     tried: bool,
     size: Option<u64>,
@@ -219,6 +223,8 @@ impl<'s, D: Door> Session<'s, D> {
                 envelope: Envelope {
                     reverse_path: transaction.reverse_path,
                     recipients: transaction.recipients,
+                    returned: transaction.returned,
+                    envelope_id: transaction.envelope_id,
                 },
                 raw,
                 account: transaction.account,
@@ -290,7 +296,7 @@ impl<'s, D: Door> Session<'s, D> {
                 self.say(&reply::goodbye(&self.service.name));
                 return Some(Event::Close(Close::Quit));
             }
-            Command::Rcpt(address) => return self.rcpt(address),
+            Command::Rcpt(to) => return self.rcpt(to),
             Command::Rset => {
                 self.transaction = None;
                 self.say(&reply::OK);

@@ -87,6 +87,7 @@ impl Verifier {
             return self.nothing(TrustTier::Unverified);
         };
         let path_is_author = author.is_some_and(|author| is_same(author, &sender));
+        let author_local = author.map(|author| author.local().to_owned());
         let author = author.map(|author| to_a_label(author.domain()).into_owned());
         let others = others(&read.from, author.as_deref());
         let asked = Asked {
@@ -96,6 +97,7 @@ impl Verifier {
             path,
             path_is_author,
             author,
+            author_local,
             others,
         };
         asked.answer(&read).await
@@ -112,7 +114,7 @@ impl Verifier {
             dmarc: "none".to_owned(),
             arc: "none".to_owned(),
             text: format!("{}; none", self.host),
-            is_asked: false,
+            is_open: false,
         }
     }
 }

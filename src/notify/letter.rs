@@ -46,7 +46,7 @@ pub(super) enum Part {
     },
     /// `multipart/<subtype>`.
     Multi {
-        /// `alternative` or `mixed`.
+        /// `alternative` or `mixed`; parameters may follow.
         subtype: &'static str,
         /// The parts in order.
         parts: Vec<Part>,
@@ -94,7 +94,21 @@ impl Part {
         }
     }
 
-    fn write(&self, boundary: &str, out: &mut Vec<u8>) {
+    /// Whether `boundary` is anywhere in what travels as it is.
+    fn holds(&self, boundary: &[u8]) -> bool {
+        match self {
+            Self::Leaf {
+                transfer: Transfer::SevenBit,
+                bytes,
+                ..
+            } => memchr::memmem::find(bytes, boundary).is_some(),
+            Self::Leaf { .. } => false,
+            Self::Multi { parts, .. } => parts.iter().any(|part| part.holds(boundary)),
+        }
+    }
+
+    /// Writes the part with its fields; `boundary` is that of its parts.
+    pub(super) fn write(&self, boundary: &str, out: &mut Vec<u8>) {
         match self {
             Self::Leaf {
                 content_type,
@@ -148,7 +162,12 @@ impl Letter {
         };
         fields += "MIME-Version: 1.0\r\n";
         let mut message = fields.into_bytes();
-        self.body.write(&boundary(&header.message_id), &mut message);
+        let mut boundary = boundary(&header.message_id);
+        // A part that must stay in seven bits, such as the fields of a report, may hold any text.
+        while self.body.holds(boundary.as_bytes()) {
+            boundary.push('x');
+        }
+        self.body.write(&boundary, &mut message);
         Mail {
             recipients: header.to.clone(),
             message,

@@ -1,5 +1,7 @@
 //! Mails of ours on their way: what is due is claimed, written out, handed over, and tried again.
 
+mod report;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,8 +111,21 @@ impl Outgoing {
     }
 
     async fn send(&self, row: MailRow) {
-        let outcome = match self.write_out(&row).await {
-            Ok(mail) => self.hand_over(&row, &mail).await,
+        let mut outcome = self.try_once(&row, true).await;
+        if is_too_large(&outcome) && is_told_by_words(row.kind) {
+            // What became of a fax is told all the same, if need be without its pages (promise P2).
+            outcome = self.try_once(&row, false).await;
+        }
+        if let Err(error) = self.note(&row, outcome).await {
+            // Its lease runs out and it is sent again: recognisable by its Message-ID.
+            tracing::error!(%error, mail = row.id, "that a mail was sent could not be stored");
+        }
+    }
+
+    /// One try; without `with_pages`, results and reports have none.
+    async fn try_once(&self, row: &MailRow, with_pages: bool) -> Result<(), DeliveryError> {
+        match self.write_out(row, with_pages).await {
+            Ok(mail) => self.hand_over(row, &mail).await,
             Err(Unwritten::Gone(why)) => Err(DeliveryError::Permanent {
                 code: None,
                 text: why.to_owned(),
@@ -119,10 +134,6 @@ impl Outgoing {
                 code: None,
                 text: error,
             }),
-        };
-        if let Err(error) = self.note(&row, outcome).await {
-            // Its lease runs out and it is sent again: recognisable by its Message-ID.
-            tracing::error!(%error, mail = row.id, "that a mail was sent could not be stored");
         }
     }
 
@@ -177,11 +188,12 @@ impl Outgoing {
         result
     }
 
-    async fn write_out(&self, row: &MailRow) -> Result<Mail, Unwritten> {
+    async fn write_out(&self, row: &MailRow, with_pages: bool) -> Result<Mail, Unwritten> {
         match row.kind {
             Kind::Forward => self.forward(row).await,
             Kind::Lock => self.lock_notice(row),
-            Kind::Result => self.result(row).await,
+            Kind::Report => self.report(row, with_pages).await,
+            Kind::Result => self.result(row, with_pages).await,
         }
     }
 
@@ -241,7 +253,7 @@ impl Outgoing {
         Ok(notify::forward(&facts, attachment, &self.header(row, None)))
     }
 
-    async fn result(&self, row: &MailRow) -> Result<Mail, Unwritten> {
+    async fn result(&self, row: &MailRow, with_pages: bool) -> Result<Mail, Unwritten> {
         let id = row.subject_id;
         let read = self.store.read(move |tx| {
             let batch = jobs::batch(tx, id)?;
@@ -249,6 +261,8 @@ impl Outgoing {
         });
         let (batch, jobs) = read.await?;
         let batch = batch.ok_or(Unwritten::Gone("the batch is no longer kept"))?;
+        // What the client asked to be reported, or not to be, is not told here.
+        let jobs = jobs.iter().filter(|job| job.recipient.is_none());
         let settings = self
             .accounts
             .load()
@@ -257,7 +271,8 @@ impl Outgoing {
         let attach = settings
             .as_ref()
             .is_some_and(|settings| settings.attach_pages);
-        let pages = match batch.pages.filter(|_| attach && !batch.expired) {
+        let attach = attach && with_pages && !batch.expired;
+        let pages = match batch.pages.filter(|_| attach) {
             Some(count) => {
                 let file = self.pages(jobs::pages_file(id), count).await?;
                 Some(attachment(&file, &format!("fax-{id}"), ForwardFormat::Pdf)?)
@@ -268,7 +283,7 @@ impl Outgoing {
         let facts = ResultFacts {
             batch: id.to_string(),
             reference: batch.reference,
-            jobs: jobs.iter().map(|job| job_facts(job, format)).collect(),
+            jobs: jobs.map(|job| job_facts(job, format)).collect(),
             format,
             zone: self.config.gateway.time_zone.clone(),
             pages,
@@ -282,6 +297,25 @@ impl Outgoing {
         let read = tokio::task::spawn_blocking(move || blobs.get(&file)).await;
         let tiff = read.map_err(|e| Unwritten::Trouble(e.to_string()))??;
         Ok(FaxFile { tiff, pages })
+    }
+}
+
+/// Whether the next server takes no mail of this size (RFC 1870 section 6.1).
+fn is_too_large(outcome: &Result<(), DeliveryError>) -> bool {
+    matches!(
+        outcome,
+        Err(DeliveryError::Permanent {
+            code: Some(552),
+            ..
+        })
+    )
+}
+
+/// Whether a mail of this kind says what it has to say without pages.
+fn is_told_by_words(kind: Kind) -> bool {
+    match kind {
+        Kind::Report | Kind::Result => true,
+        Kind::Forward | Kind::Lock => false,
     }
 }
 
@@ -343,6 +377,6 @@ fn about(row: &MailRow) -> Subject<'_> {
     match row.kind {
         Kind::Forward => Subject::received(&row.account, row.subject_id),
         Kind::Lock => Subject::account(&row.account),
-        Kind::Result => Subject::batch(&row.account, row.subject_id),
+        Kind::Report | Kind::Result => Subject::batch(&row.account, row.subject_id),
     }
 }

@@ -25,13 +25,7 @@ const SHOWN: usize = 1000;
 
 /// The mail that tells what became of `facts`.
 pub fn result_mail(facts: &ResultFacts, header: &Header) -> Mail {
-    let (language, charset) = match facts.format {
-        ResultFormat::TextJa => (Language::Ja, Charset::Jis),
-        ResultFormat::HtmlJa | ResultFormat::Xml | ResultFormat::Csv => {
-            (Language::Ja, Charset::Utf8)
-        }
-        ResultFormat::TextEn | ResultFormat::HtmlEn => (Language::En, Charset::Utf8),
-    };
+    let (language, charset) = voice(facts.format);
     let text = |charset| Part::text("text/plain", &readable::text(facts, language), charset);
     let body = match facts.format {
         ResultFormat::TextEn | ResultFormat::TextJa => text(charset),
@@ -52,6 +46,22 @@ pub fn result_mail(facts: &ResultFacts, header: &Header) -> Mail {
         body: body.and_files(files(facts)),
     };
     letter.write(header)
+}
+
+/// The language of a form, and the charset of its text.
+pub(super) fn voice(format: ResultFormat) -> (Language, Charset) {
+    match format {
+        ResultFormat::TextJa => (Language::Ja, Charset::Jis),
+        ResultFormat::HtmlJa | ResultFormat::Xml | ResultFormat::Csv => {
+            (Language::Ja, Charset::Utf8)
+        }
+        ResultFormat::TextEn | ResultFormat::HtmlEn => (Language::En, Charset::Utf8),
+    }
+}
+
+/// Subject and text of a result, for mails of another form.
+pub(super) fn in_words(facts: &ResultFacts, language: Language) -> (String, String) {
+    (subject(facts, language), readable::text(facts, language))
 }
 
 /// The pages, and the whole table where the body shows only a part of it.

@@ -1,5 +1,7 @@
 //! A settled batch is told: the mail is written in the transaction that settles it (promise P2).
 
+mod dsn;
+
 use crate::config::Account;
 use crate::config::When;
 use crate::smtp::Address;
@@ -39,15 +41,16 @@ impl Desk<'_> {
             return Ok(());
         };
         let when = account.map(|account| account.result_mail.when);
-        let not_sent = jobs::not_sent(tx, batch)?;
+        let (told, not_sent) = jobs::told_by_result(tx, batch)?;
         let wanted = match when.unwrap_or_default() {
+            _ if told == 0 => false,
             When::Always => true,
             When::Failure => not_sent > 0,
             When::Never => false,
             When::Success => not_sent == 0,
         };
         match wanted {
-            true => self.write(tx, &row, account),
+            true => self.write(tx, &row, told, account),
             false => Ok(()),
         }
     }
@@ -69,7 +72,7 @@ impl Desk<'_> {
             must_tell |= jobs::may_tell_of_list(tx, &account.id, list, self.now)?;
         }
         match jobs::batch(tx, batch)?.filter(|_| must_tell) {
-            Some(row) => self.write(tx, &row, Some(account)),
+            Some(row) => self.write(tx, &row, row.jobs, Some(account)),
             None => Ok(()),
         }
     }
@@ -78,6 +81,7 @@ impl Desk<'_> {
         &self,
         tx: &mut dyn Transaction,
         batch: &BatchRow,
+        jobs: i64,
         account: Option<&Account>,
     ) -> Result<(), StorageError> {
         let further = account.map(|account| account.result_mail.to.as_slice());
@@ -89,7 +93,7 @@ impl Desk<'_> {
             }
         }
         for recipient in recipients {
-            let (id, jobs) = (batch.id, batch.jobs);
+            let id = batch.id;
             outbox::add(
                 tx,
                 &MailRow {

@@ -67,6 +67,8 @@ pub async fn resend(
         status: Status::ACCEPTED,
         reason: None,
         next_at: now,
+        // An operator's order: what the mail asked was answered.
+        recipient: None,
     };
     let (writer, id) = (store.clone(), job.id);
     let written = store.write(move |tx| {

@@ -57,6 +57,15 @@ pub fn settle(
     }
 }
 
+/// When a job whose `attempt`-th call has just failed for now can be called for the last time.
+pub fn last_try(attempt: u32, retry: &Retry, now: Timestamp) -> Timestamp {
+    now.plus(
+        retry
+            .interval
+            .saturating_mul(retry.attempts.saturating_sub(attempt)),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -114,6 +123,14 @@ mod tests {
             (settled.state, settled.status),
             (State::Failed, Status(6001))
         );
+    }
+
+    #[test]
+    fn the_last_try_is_as_many_intervals_away_as_there_are_calls_left() {
+        let minutes = |n: u64| NOW.plus(Duration::from_secs(n * 60));
+        assert_eq!(last_try(1, &retry(), NOW), minutes(9));
+        assert_eq!(last_try(3, &retry(), NOW), minutes(3));
+        assert_eq!(last_try(9, &retry(), NOW), NOW);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::account::certificate;
 use crate::admit::rate::Rate;
+use crate::authenticate::judge;
 use crate::authenticate::login::Stopped;
 use crate::ingress::Door;
 use crate::ingress::LoginVerdict;
@@ -33,18 +34,22 @@ pub(super) struct MailDoor {
 }
 
 impl MailDoor {
-    /// A relay: its word counts as it is written in the configuration.
-    fn is_known(&self, peer: IpAddr) -> bool {
-        let relays = &self.intake.config.relays;
-        relays.iter().any(|relay| relay.covers(peer))
-    }
-
     async fn verified(&self, message: &mut ReceivedMessage) -> Option<Verification> {
         let verifier = self.verifier.as_ref()?;
-        if message.authenticated.is_some() || self.is_known(message.peer) {
+        if message.authenticated.is_some() {
             return None;
         }
         let author = submission::author(&message.raw, &self.intake.config.smtp);
+        let is_spoken_for = judge::is_spoken_for(
+            message.peer,
+            message.envelope.reverse_path.as_ref(),
+            author.as_ref(),
+            &self.intake.config.relays,
+            &self.intake.accounts.load(),
+        );
+        if is_spoken_for {
+            return None;
+        }
         Some(verifier.verify(message, author.as_ref()).await)
     }
 }
@@ -60,7 +65,8 @@ impl Door for MailDoor {
     }
 
     fn is_relay(&self, peer: IpAddr) -> bool {
-        self.is_known(peer)
+        let relays = &self.intake.config.relays;
+        relays.iter().any(|relay| relay.covers(peer))
     }
 
     fn knows_scram(&self) -> bool {

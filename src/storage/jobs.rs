@@ -42,6 +42,7 @@ pub use history::expire_batches;
 pub use history::job;
 pub use history::jobs;
 pub use history::jobs_of_batch;
+pub use history::jobs_of_recipient;
 pub use history::purge_history;
 pub use search::NumberMatch;
 pub use search::Search;
@@ -102,6 +103,8 @@ pub struct NewJob {
     pub reason: Option<String>,
     /// When it may be sent.
     pub next_at: Timestamp,
+    /// The [`crate::storage::recipients::RecipientRow`] that it goes to, if something was asked about it.
+    pub recipient: Option<i64>,
 }
 
 /// A batch as stored.
@@ -227,8 +230,8 @@ pub fn insert_jobs(
         let is_final = job.state.is_final();
         let inserted = tx.execute(
             "INSERT INTO job(id, batch, account, class, destination, contact, state, status, reason, attempts,
-                 next_at, fence, created_at, settled_at)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, 0, ?11, ?12)
+                 next_at, fence, created_at, settled_at, recipient)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, 0, ?11, ?12, ?13)
              ON CONFLICT(batch, destination) DO NOTHING",
             &[
                 job.id.into(),
@@ -243,6 +246,7 @@ pub fn insert_jobs(
                 job.next_at.into(),
                 now.into(),
                 is_final.then_some(now).into(),
+                job.recipient.into(),
             ],
         )?;
         added += inserted;
@@ -280,7 +284,12 @@ pub fn drop_unpublished(
     let jobs = format!("(SELECT id FROM job WHERE batch IN {which})");
     let batch = [batch.into()];
     tx.execute(&format!("DELETE FROM attempt WHERE job IN {jobs}"), &batch)?;
-    tx.execute(&format!("DELETE FROM job WHERE batch IN {which}"), &batch)?;
+    for table in ["job", "recipient"] {
+        tx.execute(
+            &format!("DELETE FROM {table} WHERE batch IN {which}"),
+            &batch,
+        )?;
+    }
     let dropped = tx.query(
         &format!("DELETE FROM batch WHERE id IN {which} RETURNING id"),
         &batch,
@@ -360,16 +369,17 @@ pub fn set_pages(tx: &mut dyn Transaction, batch: i64, pages: u32) -> Result<(),
     Ok(())
 }
 
-/// How many jobs of a batch were not sent.
+/// How many jobs of a batch the account's result mail tells of, and how many of those were not sent.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn not_sent(tx: &mut dyn Transaction, batch: i64) -> Result<i64, StorageError> {
+pub fn told_by_result(tx: &mut dyn Transaction, batch: i64) -> Result<(i64, i64), StorageError> {
     let row = tx.first(
-        "SELECT COUNT(*) FROM job WHERE batch = ?1 AND status <> 0",
+        "SELECT COUNT(*), COALESCE(SUM(CASE WHEN status <> 0 THEN 1 ELSE 0 END), 0)
+         FROM job WHERE batch = ?1 AND recipient IS NULL",
         &[batch.into()],
     )?;
-    Ok(row.map_or(0, |row| row.integer(0)))
+    Ok(row.map_or((0, 0), |row| (row.integer(0), row.integer(1))))
 }
 
 /// Notes that the documents of a batch can never become pages, and why.

@@ -13,6 +13,8 @@ pub enum Kind {
     Forward,
     /// That an account was locked.
     Lock,
+    /// What became of a recipient, because the client asked (RFC 3461).
+    Report,
     /// The results of a batch.
     Result,
 }
@@ -23,6 +25,7 @@ impl Kind {
         match self {
             Self::Forward => "forward",
             Self::Lock => "lock",
+            Self::Report => "report",
             Self::Result => "result",
         }
     }
@@ -31,6 +34,7 @@ impl Kind {
         match word {
             "forward" => Ok(Self::Forward),
             "lock" => Ok(Self::Lock),
+            "report" => Ok(Self::Report),
             "result" => Ok(Self::Result),
             _ => Err(StorageError::Damaged(format!("mail of kind {word}"))),
         }

@@ -4,6 +4,7 @@
 //! taken out of everything that is kept of the mail.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -18,7 +19,15 @@ const MARK: &str = "***";
 const LEAST: usize = 6;
 
 /// Knows the passwords of one mail when it sees them.
+#[derive(Clone)]
 pub(super) struct Copies(Vec<Zeroizing<String>>);
+
+/// Nothing: they are passwords.
+impl fmt::Debug for Copies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Copies").finish_non_exhaustive()
+    }
+}
 
 impl Copies {
     /// Copies of `passwords`, but of those that are a piece of one of `prefixes`: the word "password" is

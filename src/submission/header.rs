@@ -11,7 +11,6 @@ pub(super) struct Header<'a> {
 struct Field<'a> {
     name: &'a [u8],
     value: &'a [u8],
-    whole: &'a [u8],
 }
 
 impl<'a> Header<'a> {
@@ -30,9 +29,9 @@ impl<'a> Header<'a> {
         self.fields.is_empty()
     }
 
-    /// Name and complete text of each field.
-    pub(super) fn wholes(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + '_ {
-        self.fields.iter().map(|field| (field.name, field.whole))
+    /// The last value of the field `name` as it stands in the message.
+    pub(super) fn last(&self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).last().map(|field| field.value)
     }
 
     fn all(&self, name: &str) -> impl Iterator<Item = &Field<'a>> {
@@ -85,7 +84,7 @@ fn field<'a>(line: &'a [u8], whole: &'a [u8]) -> Option<Field<'a>> {
     let name = line.get(..colon)?.trim_ascii_end();
     let value = whole.get(colon + 1..)?;
     let good = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-    good.then_some(Field { name, value, whole })
+    good.then_some(Field { name, value })
 }
 
 /// Lengthens the last field up to `end`: a folded line belongs to it.
@@ -94,9 +93,7 @@ fn extend_last<'a>(fields: &mut [Field<'a>], entity: &'a [u8], end: usize) {
         return;
     };
     let offset = |part: &[u8]| part.as_ptr().addr() - entity.as_ptr().addr();
-    let (value, whole) = (offset(last.value), offset(last.whole));
-    last.value = entity.get(value..end).unwrap_or_default();
-    last.whole = entity.get(whole..end).unwrap_or_default();
+    last.value = entity.get(offset(last.value)..end).unwrap_or_default();
 }
 
 /// A value without its line ends (RFC 5322 section 2.2.3).

@@ -2,33 +2,42 @@
 
 use super::header;
 use crate::fax::Document;
+use crate::secret::Secret;
 
-/// Fields that relays add or change on the way; two transactions of one mail differ in them.
-const TRACE: [&str; 9] = [
-    "received",
-    "return-path",
-    "delivered-to",
-    "x-original-to",
-    "x-received",
-    "received-spf",
-    "authentication-results",
-    "dkim-signature",
-    "x-google-dkim-signature",
-];
+/// The fields that a person or a program writes; relays add others, and so does whoever sends a captured
+/// mail again.
+const OWN: [&str; 6] = ["from", "to", "cc", "subject", "date", "message-id"];
 
-/// The message `raw` without its trace fields, for the keyed hash that is a strike's identity. It may hold
-/// a password: nothing of it may be stored or hashed without a key.
-pub fn strike_material(raw: &[u8]) -> Vec<&[u8]> {
-    let Ok((header, body)) = header::split(raw, usize::MAX) else {
-        return vec![raw];
+/// What makes a mail with a wrong password the one that was counted before.
+///
+/// Its own fields, its body, and the password that was read in it. White space says nothing, since signatures hold without it, and
+/// of several fields the last one counts, as it does for signatures. How the body reads is in the
+/// password: one body that reads in many ways is many guesses, and one that reads the same is one.
+/// In memory only: nothing of it may be stored but under a key.
+pub fn strike_material(raw: &[u8], password: &Secret) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    let body = match header::split(raw, usize::MAX) {
+        Ok((header, body)) => {
+            for name in OWN {
+                let value = header.last(name);
+                hasher.update(&[u8::from(value.is_some())]);
+                add_black(&mut hasher, value.unwrap_or_default());
+            }
+            body
+        }
+        Err(_) => raw,
     };
-    let mut slices: Vec<&[u8]> = header
-        .wholes()
-        .filter(|(name, _)| !is_trace(name))
-        .map(|(_, whole)| whole)
-        .collect();
-    slices.push(body);
-    slices
+    add_black(&mut hasher, body);
+    hasher.update(password.expose().as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+/// Adds what of `bytes` is no white space, and an end that is none of it.
+fn add_black(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+    for word in bytes.split(u8::is_ascii_whitespace) {
+        hasher.update(word);
+    }
+    hasher.update(b"\n");
 }
 
 /// The hash of what is kept: the scrubbed subject and body, and the documents with their names.
@@ -49,30 +58,71 @@ pub(super) fn content_hash(subject: &str, body: &str, documents: &[Document]) ->
     *hasher.finalize().as_bytes()
 }
 
-fn is_trace(name: &[u8]) -> bool {
-    let arc = name
-        .get(..4)
-        .is_some_and(|head| head.eq_ignore_ascii_case(b"arc-"));
-    arc || TRACE
-        .iter()
-        .any(|trace| name.eq_ignore_ascii_case(trace.as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn material(raw: &str) -> [u8; 32] {
+        strike_material(raw.as_bytes(), &Secret::new("x".to_owned()))
+    }
+
+    const MAIL: &str = "Subject: a\r\nMessage-ID: <1@x>\r\n\r\npassword: x\r\n\r\ntext\r\n";
+
     #[test]
-    fn p4_a_second_relay_changes_nothing_and_the_body_everything() {
-        let own = "Subject: a\r\nMessage-ID: <1@x>\r\n\r\npassword: x\r\n";
-        let relayed = format!(
-            "Return-Path: <a@b>\r\nReceived: from a\r\n\tby b; now\r\nARC-Seal: i=1\r\n\
-             DKIM-Signature: v=1;\r\n b=x\r\n{own}"
-        );
-        let material = |raw: &str| strike_material(raw.as_bytes()).concat();
-        assert_eq!(material(&relayed), material(own));
-        assert_ne!(material(&own.replace(": x", ": y")), material(own));
-        assert_ne!(material(&own.replace("<1@", "<2@")), material(own));
+    fn p4_what_relays_and_captors_add_changes_nothing() {
+        let added = [
+            "Return-Path: <a@b>\r\nReceived: from a\r\n\tby b; now\r\nARC-Seal: i=1\r\n",
+            "DKIM-Signature: v=1;\r\n b=x\r\n",
+            "X-N: 1\r\n",
+            "Content-Type: text/plain; x=1\r\n",
+            "Subject: on top\r\n",
+        ];
+        for field in added {
+            assert_eq!(
+                material(&format!("{field}{MAIL}")),
+                material(MAIL),
+                "{field}"
+            );
+        }
+        for (one, other) in [
+            ("text\r\n", "text\r\n\r\n\r\n"),
+            ("text\r\n", "text \t\r\n"),
+            ("Subject: a", "subject:  \r\n\ta "),
+        ] {
+            assert_eq!(
+                material(&MAIL.replace(one, other)),
+                material(MAIL),
+                "{other:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn p4_another_mail_is_another() {
+        for (one, other) in [
+            (": x", ": y"),
+            ("text", "test"),
+            ("<1@", "<2@"),
+            ("Subject: a", "Subject: b"),
+            ("Subject: a", "To: a"),
+            ("Subject: a", "Date: today\r\nSubject: a"),
+        ] {
+            assert_ne!(
+                material(&MAIL.replace(one, other)),
+                material(MAIL),
+                "{other}"
+            );
+        }
+        let bare = |body: &str| material(&format!("To: a\r\n\r\n{body}"));
+        assert_ne!(bare("one"), bare("two"), "without Message-ID and Date");
+        assert_eq!(bare("one"), bare("one"));
+    }
+
+    #[test]
+    fn one_body_that_reads_in_two_ways_is_two_guesses() {
+        let of =
+            |password: &str| strike_material(MAIL.as_bytes(), &Secret::new(password.to_owned()));
+        assert_ne!(of("one"), of("two"));
     }
 
     #[test]

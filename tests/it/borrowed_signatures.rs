@@ -3,6 +3,7 @@
 use crate::gateway::Gateway;
 use crate::gateway::RIGHT;
 use crate::verification::ELSEWHERE;
+use crate::verification::HERE;
 use crate::verification::Key;
 use crate::verification::NUMBER;
 use crate::verification::at;
@@ -81,4 +82,75 @@ fn a_signature_below_the_domain_saves_what_dmarc_passes_from_a_hard_fail() {
     let reply = send_raw(&gateway, &mail, &message);
     assert!(reply.starts_with("250 "), "{reply}");
     assert_eq!(tier_of_newest_job(&gateway).0, "proven");
+}
+
+#[test]
+fn an_author_whose_domain_closes_spf_is_forged_whatever_the_reverse_path_is() {
+    let key = Key::new();
+    let dns = Zone::default()
+        .text("closed.example", ELSEWHERE)
+        .text("a._domainkey.closed.example", &key.record())
+        .text("stranger.example", HERE)
+        .serve();
+    let gateway = Gateway::start(verifying(&[at("known", "closed.example")], &dns));
+    let of = |password: &str| {
+        let mail = mail("known@closed.example", NUMBER, password);
+        mail.reverse_path("a@stranger.example")
+    };
+    for n in 0..3 {
+        let reply = gateway.mail(&of(&format!("kaki8wrong{n}")));
+        assert!(reply.starts_with("550 5.7.26 "), "{reply}");
+    }
+    assert_eq!(gateway.strikes("known"), 0);
+    let refused = gateway.json(&["refused"])[0].clone();
+    let results = refused["results"].as_str().unwrap();
+    assert!(
+        results.contains("x-author-spf=fail header.from=closed.example"),
+        "{results}"
+    );
+    // A service that signs for the domain needs no place in its record.
+    let signed = of(RIGHT);
+    let message = key.sign("closed.example", &signed.message());
+    let reply = send_raw(&gateway, &signed, &message);
+    assert!(reply.starts_with("250 "), "{reply}");
+}
+
+#[test]
+fn an_author_whose_spf_fails_to_answer_is_undecided_if_nothing_else_proves_it() {
+    let key = Key::new();
+    let dns = Zone::default()
+        .text("a._domainkey.broken.example", &key.record())
+        .text("broken.example", "v=spf1 include:other.broken.example -all")
+        .failing("other.broken.example")
+        .text("stranger.example", HERE)
+        .serve();
+    let gateway = Gateway::start(verifying(&[at("known", "broken.example")], &dns));
+    let mail = mail("known@broken.example", NUMBER, RIGHT).reverse_path("a@stranger.example");
+    let reply = gateway.mail(&mail);
+    assert!(reply.starts_with("451 4.4.3 "), "{reply}");
+    let message = key.sign("broken.example", &mail.message());
+    let reply = send_raw(&gateway, &mail, &message);
+    assert!(reply.starts_with("250 "), "{reply}");
+}
+
+#[test]
+fn one_captured_mail_is_one_strike_whatever_is_added_to_it() {
+    let key = Key::new();
+    let dns = Zone::default()
+        .text("signed.example", ELSEWHERE)
+        .text("a._domainkey.signed.example", &key.record())
+        .text("_dmarc.signed.example", "v=DMARC1; p=reject")
+        .serve();
+    let gateway = Gateway::start(verifying(&[at("signed", "signed.example")], &dns));
+    let captured = mail("signed@signed.example", NUMBER, "kaki8wrong");
+    let message = key.sign("signed.example", &captured.message());
+    let mut replays: Vec<Vec<u8>> = (0..3)
+        .map(|n| [format!("X-N: {n}\r\n").as_bytes(), &message].concat())
+        .collect();
+    replays.push([&message[..], b"\r\n\r\n"].concat());
+    for replay in replays {
+        let reply = send_raw(&gateway, &captured, &replay);
+        assert!(reply.starts_with("550 5.7.8 "), "{reply}");
+    }
+    assert_eq!(gateway.strikes("signed"), 1);
 }

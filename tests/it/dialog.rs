@@ -6,7 +6,7 @@
 //! * `-> text`: send the line; `-raw> "bytes"`: send exactly these (`\r \n \t \0 \\ \xNN`, `{x*9}` = nine x)
 //! * `<- line`: the next reply line is this; `<~ start`: it begins so
 //! * `wait 3s`: let this time pass; `took 250ms`: the last reply came this long after the last sending
-//! * `from`, `to`, `login`, `message "bytes"`: the next message that the door was given; every one must be named
+//! * `from`, `to`, `asked`, `login`, `message "bytes"`: the next message that the door was given; every one must be named
 //! * `set tls yes`: there is a certificate; `starttls`: the client begins TLS
 //! * `close`: the client goes away; `closed`: the server has closed
 
@@ -187,6 +187,7 @@ impl Dialogue {
                 came.then_some(()).ok_or(format!("took {:?}", self.took))
             }
             "from" => same(self.door.expected(|m| m.from.clone())?.as_str(), rest),
+            "asked" => same(self.door.expected(|m| m.asked.clone())?.as_str(), rest),
             "login" => {
                 let login = self.door.expected(|m| m.login.clone())?;
                 same(login.as_deref().unwrap_or("none"), rest)

@@ -89,6 +89,10 @@ fn ten_thousand_forged_mails_make_no_mail_no_strike_and_no_job() {
     assert_eq!(gateway.strikes("open"), 0);
     assert_eq!(gateway.jobs().len(), 0);
     assert_eq!(mails_written(&gateway), []);
+    // The operator is told enough of them: 120 at once, then two a second.
+    let told = gateway.json(&["refused", "--limit", "20000"]);
+    let told = told.as_array().unwrap().len();
+    assert!((120..5_000).contains(&told), "{told}");
 }
 
 #[test]

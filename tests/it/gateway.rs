@@ -48,7 +48,7 @@ pub(crate) use sink::Sink;
 pub(crate) use smtp::Smtp;
 
 /// Generous: a loaded machine is no failure.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Tries `condition` until it gives something; a story waits for events and never for a time.
 ///

@@ -360,7 +360,7 @@ fn message(raw: &[u8]) -> ReceivedMessage {
     ReceivedMessage {
         envelope: Envelope {
             reverse_path: Address::parse("tanaka@customer.example"),
-            recipients: Vec::new(),
+            ..Envelope::default()
         },
         raw: raw.to_vec().into(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -21,6 +21,7 @@ mod chunks;
 mod client_certificates;
 mod config_mistakes;
 mod credentials;
+mod delivery_reports;
 mod demo;
 mod dialog;
 mod documentation;

@@ -30,6 +30,19 @@ fn an_address_sends_so_many_messages_a_minute_over_all_its_sessions() {
 }
 
 #[test]
+fn a_relay_is_no_address_of_one_sender() {
+    let setup = Setup::new(&[Account::suzuki()])
+        .set("smtp", "max_messages_per_minute", "1")
+        .further("[[relay]]\nnetworks = [\"127.0.0.1\"]\n");
+    let gateway = Gateway::start(setup);
+    let mut session = Smtp::hello(gateway.smtp);
+    for _ in 0..3 {
+        assert!(session.say(MAIL).starts_with("250"));
+        assert!(session.say("RSET").starts_with("250"));
+    }
+}
+
+#[test]
 fn an_account_sends_so_many_messages_a_minute_and_others_are_not_touched() {
     let limited = Account::tanaka().set("max_messages_per_minute", "2");
     let gateway = Gateway::start(Setup::new(&[limited, Account::suzuki()]));

@@ -15,10 +15,13 @@ use faxgate::ingress::Verdict;
 use faxgate::refusal::Malformed;
 use faxgate::refusal::Refusal;
 use faxgate::smtp::Address;
+use faxgate::smtp::Envelope;
 use faxgate::smtp::Identity;
 use faxgate::smtp::Login;
 use faxgate::smtp::LoginProof;
+use faxgate::smtp::Notify;
 use faxgate::smtp::ReceivedMessage;
+use faxgate::smtp::Returned;
 use faxgate::smtp::ScramChallenge;
 use faxgate::time::Clock;
 use faxgate::time::Timestamp;
@@ -33,6 +36,8 @@ pub(crate) struct Recorded {
     pub(crate) to: Vec<String>,
     pub(crate) raw: Vec<u8>,
     pub(crate) login: Option<String>,
+    /// RET and ENVID, then NOTIFY and ORCPT of each recipient; `-` where nothing was said.
+    pub(crate) asked: String,
 }
 
 /// Keeps messages, and says what their `X-Verdict` header asks for.
@@ -156,7 +161,8 @@ impl Door for Recorder {
         let recipients = message.envelope.recipients.iter();
         self.messages.lock().unwrap().push(Recorded {
             from: sender.map_or("<>".into(), |address| address.to_string()),
-            to: recipients.map(|address| address.to_string()).collect(),
+            to: recipients.map(|to| to.address.to_string()).collect(),
+            asked: asked(&message.envelope),
             raw: message.raw.to_vec(),
             login: message.authenticated.clone(),
         });
@@ -192,6 +198,34 @@ impl Door for Recorder {
             not_before,
         }
     }
+}
+
+fn asked(envelope: &Envelope) -> String {
+    let returned = match envelope.returned {
+        Some(Returned::Full) => "FULL",
+        Some(Returned::Headers) => "HDRS",
+        None => "-",
+    };
+    let id = envelope.envelope_id.as_deref().unwrap_or("-");
+    let of_each = envelope.recipients.iter().map(|to| {
+        let events = [
+            (Notify::SUCCESS, "S"),
+            (Notify::FAILURE, "F"),
+            (Notify::DELAY, "D"),
+        ];
+        let notify = match to.notify {
+            None => "-".to_owned(),
+            Some(Notify::NEVER) => "NEVER".to_owned(),
+            Some(notify) => {
+                let wanted = events.iter().filter(|(event, _)| notify.wants(*event));
+                wanted.map(|(_, letter)| *letter).collect()
+            }
+        };
+        let original = to.original.as_ref();
+        let original = original.map_or("-".to_owned(), |o| format!("{};{}", o.kind, o.text));
+        format!(" {notify} {original}")
+    });
+    format!("{returned} {id}{}", of_each.collect::<String>())
 }
 
 /// The runtime's own time, which a test can hold.

@@ -222,7 +222,7 @@ fn read(raw: &[u8]) -> Result<Submission, Refusal> {
     let message = ReceivedMessage {
         envelope: Envelope {
             reverse_path: Address::parse("tanaka@customer.example"),
-            recipients: Vec::new(),
+            ..Envelope::default()
         },
         raw: raw.to_vec().into(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -264,6 +264,18 @@ fn unknown_senders_are_told_apart_by_their_mail_and_never_by_our_accounts() {
 }
 
 #[test]
+fn an_answer_that_does_not_fit_is_asked_for_again_over_tcp() {
+    let long = format!("v=spf1 {} ip4:127.0.0.1 -all", "ip4:192.0.2.1 ".repeat(60));
+    let dns = Zone::default()
+        .text("long.example", &long)
+        .truncated("long.example")
+        .serve();
+    let gateway = Gateway::start(verifying(&[at("long", "long.example")], &dns));
+    gateway.accepts(&mail("long@long.example", NUMBER, RIGHT));
+    assert_eq!(tier_of_newest_job(&gateway).0, "proven");
+}
+
+#[test]
 fn a_temporary_error_may_be_accepted_and_then_never_counts() {
     let dns = Zone::default().failing("broken.example").serve();
     let setup = verifying(&[at("broken", "broken.example")], &dns).set(
@@ -278,6 +290,31 @@ fn a_temporary_error_may_be_accepted_and_then_never_counts() {
     assert_eq!(gateway.strikes("broken"), 0);
     gateway.accepts(&mail("broken@broken.example", NUMBER, RIGHT));
     assert_eq!(tier_of_newest_job(&gateway).0, "undecided");
+}
+
+#[test]
+fn a_temporary_error_is_not_accepted_where_a_policy_was_read() {
+    let key = Key::new();
+    let dns = Zone::default()
+        .text("policy.example", "v=spf1 ?all")
+        .text("_dmarc.policy.example", POLICY)
+        .text("closed.example", ELSEWHERE)
+        .failing("_domainkey.policy.example")
+        .failing("_domainkey.closed.example")
+        .serve();
+    let accounts = [
+        at("policy", "policy.example"),
+        at("closed", "closed.example"),
+    ];
+    let setup = verifying(&accounts, &dns).set("verify", "on_temporary_error", "\"accept\"");
+    let gateway = Gateway::start(setup);
+    for domain in ["policy.example", "closed.example"] {
+        let id = domain.trim_end_matches(".example");
+        let mail = mail(&format!("{id}@{domain}"), NUMBER, "kaki8wrong");
+        let reply = send_raw(&gateway, &mail, &key.sign(domain, &mail.message()));
+        assert!(reply.starts_with("451 4.4.3 "), "{domain}: {reply}");
+        assert_eq!(gateway.strikes(id), 0);
+    }
 }
 
 #[test]
@@ -313,9 +350,41 @@ fn a_listed_relay_speaks_for_its_accounts_and_asks_no_dns() {
     let reply = sessions[7].mail(&Mail::right(NUMBER));
     assert!(reply.starts_with("250 "), "{reply}");
     assert_eq!(tier_of_newest_job(&gateway).0, "proven");
+    assert_eq!(dns.asked(), Vec::<String>::new());
+    // Its word counts for the accounts it names: whoever else it brings is verified like anybody.
     let reply = gateway.mail(&Mail::plain(NUMBER));
     assert!(reply.starts_with("550 5.7.26 "), "not verified: {reply}");
-    assert_eq!(dns.asked(), Vec::<String>::new());
+    assert!(!dns.asked().is_empty());
+}
+
+#[test]
+fn a_relay_lowers_nothing_for_accounts_it_may_not_speak_for() {
+    let key = Key::new();
+    let dns = Zone::default()
+        .text("closed.example", ELSEWHERE)
+        .text("signed.example", ELSEWHERE)
+        .text("_dmarc.signed.example", "v=DMARC1; p=reject")
+        .text("a._domainkey.signed.example", &key.record())
+        .serve();
+    let accounts = [
+        at("closed", "closed.example"),
+        at("signed", "signed.example"),
+    ];
+    let gateway = Gateway::start(
+        verifying(&accounts, &dns)
+            .further("[[relay]]\nnetworks = [\"127.0.0.0/8\"]\naccounts = [\"tanaka\"]\n"),
+    );
+    for n in 0..3 {
+        let forged = mail("closed@closed.example", NUMBER, &format!("kaki8wrong{n}"));
+        let reply = gateway.mail(&forged);
+        assert!(reply.starts_with("550 5.7.26 "), "{reply}");
+    }
+    assert_eq!(gateway.strikes("closed"), 0);
+    let mail = mail("signed@signed.example", NUMBER, RIGHT);
+    let message = key.sign("signed.example", &mail.message());
+    let reply = send_raw(&gateway, &mail, &message);
+    assert!(reply.starts_with("250 "), "{reply}");
+    assert_eq!(tier_of_newest_job(&gateway).0, "proven");
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Mailbox {
 
     fn keep(&self, message: &ReceivedMessage) -> Option<String> {
         let parsed = MessageParser::default().parse(message.raw.as_slice())?;
-        let recipient = message.envelope.recipients.first()?;
+        let recipient = &message.envelope.recipients.first()?.address;
         let id = parsed.message_id().unwrap_or_default();
         let kind = id.split('.').next().unwrap_or_default().to_owned();
         let name = format!(

@@ -1,6 +1,16 @@
-//! The values of parameters.
+//! Parameters and their values.
 
 use super::Mistake;
+
+/// Name, in capitals, and value of each parameter (RFC 5321 section 4.1.2).
+pub(super) fn each(parameters: &str) -> impl Iterator<Item = (String, Option<&str>)> {
+    parameters
+        .split_ascii_whitespace()
+        .map(|parameter| match parameter.split_once('=') {
+            Some((name, value)) => (name.to_ascii_uppercase(), Some(value)),
+            None => (parameter.to_ascii_uppercase(), None),
+        })
+}
 
 /// RFC 1870 section 3: up to twenty digits.
 pub(super) fn announced(digits: &str) -> Result<u64, Mistake> {

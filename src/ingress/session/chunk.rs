@@ -125,6 +125,8 @@ impl<D: Door> Session<'_, D> {
                 envelope: Envelope {
                     reverse_path: transaction.reverse_path,
                     recipients: transaction.recipients,
+                    returned: transaction.returned,
+                    envelope_id: transaction.envelope_id,
                 },
                 raw,
                 account: transaction.account,

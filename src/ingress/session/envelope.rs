@@ -8,9 +8,9 @@ use crate::ingress::Door;
 use crate::ingress::SenderRefusal;
 use crate::ingress::command::Mail;
 use crate::ingress::command::Mistake;
-use crate::ingress::limits;
 use crate::ingress::reply;
-use crate::smtp::Address;
+use crate::smtp::ForwardPath;
+use crate::smtp::network;
 
 impl<D: Door> Session<'_, D> {
     pub(super) fn mail(&mut self, mail: Mail) -> Option<Event> {
@@ -42,7 +42,9 @@ impl<D: Door> Session<'_, D> {
             }
             return self.mistake(&reply);
         }
-        if !self.service.door.may_begin(limits::network(self.peer)) {
+        // Behind a relay are many senders, each of which has a limit of its account.
+        let door = &self.service.door;
+        if !door.is_relay(self.peer) && !door.may_begin(network(self.peer)) {
             tracing::info!(peer = %self.peer, "too many messages");
             self.say(&reply::TOO_MANY_MESSAGES);
             return None;
@@ -51,6 +53,8 @@ impl<D: Door> Session<'_, D> {
             account: identity.map(|identity| identity.account),
             reverse_path: mail.reverse_path,
             recipients: Vec::new(),
+            returned: mail.returned,
+            envelope_id: mail.envelope_id,
             tried: false,
             size: mail.size,
             pieces: None,
@@ -60,7 +64,7 @@ impl<D: Door> Session<'_, D> {
         None
     }
 
-    pub(super) fn rcpt(&mut self, address: Address) -> Option<Event> {
+    pub(super) fn rcpt(&mut self, to: ForwardPath) -> Option<Event> {
         let Some(transaction) = self.transaction.as_mut() else {
             return self.mistake(&reply::MAIL_FIRST);
         };
@@ -76,13 +80,13 @@ impl<D: Door> Session<'_, D> {
             self.say(&reply::TOO_MANY_RECIPIENTS);
             return None;
         }
-        match self.service.door.recipient(&address) {
+        match self.service.door.recipient(&to.address) {
             Ok(()) => {
-                transaction.recipients.push(address);
+                transaction.recipients.push(to);
                 self.say(&reply::RECIPIENT_OK);
             }
             Err(refusal) => {
-                let recipient = address.shortened();
+                let recipient = to.address.shortened();
                 tracing::info!(peer = %self.peer, recipient, reason = ?refusal, "recipient refused");
                 self.say(&reply::recipient(&refusal));
             }

@@ -116,6 +116,8 @@ impl<D: Door> Session<'_, D> {
                 self.say(&reply::challenge("Password:"));
                 return Some(None);
             }
+            // As with PLAIN (RFC 4616 section 2): nobody guesses by leaving the password out.
+            Exchange::LoginPassword(_) if message.expose().is_empty() => return None,
             Exchange::LoginPassword(login_id) => (login_id, LoginProof::Password(message)),
             Exchange::Plain => {
                 let (login_id, password) = sasl::plain(&message)?;

@@ -24,9 +24,12 @@ use tokio::time::timeout;
 
 use super::Verifier;
 use super::dns::Budget;
+use super::judge::Dkim;
 use super::judge::Findings;
+use super::judge::vouches;
 use super::message;
 use super::seen::Seen;
+use super::seen::dkim_of;
 use crate::smtp::Address;
 use crate::smtp::Verification;
 
@@ -53,6 +56,8 @@ pub(super) struct Asked<'v> {
     pub(super) path_is_author: bool,
     /// The domain of the author who may name an account.
     pub(super) author: Option<String>,
+    /// What stands before it, for records that ask (RFC 7208 section 7).
+    pub(super) author_local: Option<String>,
     /// The domains of further authors.
     pub(super) others: Vec<String>,
 }
@@ -63,11 +68,13 @@ impl Asked<'_> {
         let domains = self.domains();
         let signatures = message::signatures(message, &domains);
         let keys = signatures.iter().map(|one| self.signature(one));
-        let (spf, dkim, arc) = tokio::join!(self.spf(), all(keys), self.arc(message));
+        let path = self.spf(&self.path, self.sender.local());
+        let (spf, dkim, arc) = tokio::join!(path, all(keys), self.arc(message));
         let policies = domains.iter().map(|domain| self.dmarc(domain, &dkim, &spf));
-        let dmarc = all(policies).await;
+        let (dmarc, own_spf) = tokio::join!(all(policies), self.own_spf(&dkim, &spf));
         let seen = Seen {
             spf,
+            own_spf,
             dkim,
             dmarc,
             arc,
@@ -86,12 +93,29 @@ impl Asked<'_> {
         domains
     }
 
-    async fn spf(&self) -> SpfOutput {
-        let sender = format!("{}@{}", self.sender.local(), self.path);
+    /// SPF of the author's domain, unless the reverse-path's or a signature has proved it already: else
+    /// a reverse-path of the forger's own would make `-all` of the author's domain say nothing.
+    async fn own_spf(
+        &self,
+        signatures: &[Option<DkimOutput<'_>>],
+        spf: &SpfOutput,
+    ) -> Option<SpfOutput> {
+        let author = self.author.as_deref()?;
+        let passes = spf.result() == SpfResult::Pass && vouches(&self.path, author);
+        if author == self.path || passes || dkim_of(signatures, author) == Dkim::Pass {
+            return None;
+        }
+        let local = self.author_local.as_deref().unwrap_or("postmaster");
+        Some(self.spf(author, local).await)
+    }
+
+    /// SPF of `domain` for the client.
+    async fn spf(&self, domain: &str, local: &str) -> SpfOutput {
+        let sender = format!("{local}@{domain}");
         let budget = Budget::of(MOST_QUESTIONS);
         // The name in EHLO proves nothing here and is not kept: the domain stands in for macros.
         let question =
-            SpfParameters::verify_mail_from(self.peer, &self.path, &self.verifier.host, &sender);
+            SpfParameters::verify_mail_from(self.peer, domain, &self.verifier.host, &sender);
         let question = Parameters::new(question)
             .with_txt_cache(&budget)
             .with_mx_cache(&budget)
@@ -99,7 +123,7 @@ impl Asked<'_> {
             .with_ipv6_cache(&budget)
             .with_ptr_cache(&budget);
         let output = timeout(STEP, self.verifier.resolver.check_host(question)).await;
-        let unknown = || SpfOutput::new(self.path.clone());
+        let unknown = || SpfOutput::new(domain.to_owned());
         match output {
             // RFC 7208 section 4.6.4: too many questions are a permanent error.
             Ok(_) if budget.is_spent() => unknown().with_result(SpfResult::PermError),
@@ -126,7 +150,7 @@ impl Asked<'_> {
         if message.as_headers.len() > MOST_FORWARDERS
             || !believed(&seal.d)
             || !seal.d.eq_ignore_ascii_case(&signature.d)
-            || !message::covers_from(&signature.h)
+            || !message::is_sound(signature.a, signature.l, &signature.h)
             || !message::has_one_from(message)
         {
             return None;
@@ -181,12 +205,12 @@ impl Asked<'_> {
             tier: tiers.whole,
             reverse_path: tiers.path,
             author: tiers.author,
-            spf: format!("{} {}", seen.spf.result(), self.path).to_lowercase(),
+            spf: seen.spf_words(),
             dkim: seen.dkim_words(),
             dmarc: seen.dmarc_words(),
             arc: seen.arc_words(),
             text: self.results(seen),
-            is_asked: true,
+            is_open: !seen.has_objection(),
         }
     }
 
@@ -205,7 +229,12 @@ impl Asked<'_> {
         if let Some(arc) = &seen.arc {
             results = results.with_arc_result(arc, self.peer);
         }
-        let text = results.to_string();
+        let mut text = results.to_string();
+        if let Some(own) = &seen.own_spf {
+            // No registered method says it (RFC 8601 section 2.7.2 is of the envelope).
+            let said = format!("; x-author-spf={} header.from={author}", own.result());
+            text.push_str(&said.to_lowercase());
+        }
         let words = text.split(|c: char| c.is_whitespace() || c.is_control());
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
         // Names in a signature are as long as a stranger likes; this is kept of every refused mail.

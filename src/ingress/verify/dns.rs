@@ -26,10 +26,10 @@ use mail_auth::hickory_resolver::system_conf::read_system_conf;
 /// Longest wait for one answer; it is asked for twice.
 const ONE_ANSWER: Duration = Duration::from_secs(3);
 /// Answers kept at most.
-const CACHED: u64 = 50_000;
+const CACHED: u64 = 2_000;
 /// Answers are kept at least and at most so long, whatever their TTL says; what does not exist may be
 /// published any moment.
-const FOUND: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(3600));
+const FOUND: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 const MISSING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
 
 /// Resolves through `servers`; through the system's if there are none.

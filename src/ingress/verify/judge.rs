@@ -2,7 +2,7 @@
 
 use crate::smtp::TrustTier;
 
-/// What SPF said of the reverse-path and the client.
+/// What SPF said of a domain and the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spf {
     /// The client may send for the domain.
@@ -48,6 +48,9 @@ pub(super) struct Identity {
     pub(super) dmarc: Dmarc,
     /// DKIM.
     pub(super) dkim: Dkim,
+    /// What its own record says of the client, if it is an author's and not the reverse-path's: it can
+    /// only speak against, since everybody at a provider sends from where all of its customers do.
+    pub(super) own_spf: Spf,
     /// Whether a forwarder that is believed saw it proved.
     pub(super) forwarded: bool,
 }
@@ -141,7 +144,11 @@ impl Findings {
             (Dkim::None, Spf::Fail) if by_spf => TrustTier::Forged,
             (Dkim::None, Spf::Temporary) if by_spf => TrustTier::Undecided,
             (Dkim::None, Spf::Pass | Spf::Fail | Spf::Temporary | Spf::Open) => {
-                TrustTier::Unverified
+                match identity.own_spf {
+                    Spf::Fail => TrustTier::Forged,
+                    Spf::Temporary => TrustTier::Undecided,
+                    Spf::Pass | Spf::Open => TrustTier::Unverified,
+                }
             }
         }
     }
@@ -178,6 +185,7 @@ mod tests {
             domain: domain.to_owned(),
             dmarc: Dmarc::None,
             dkim: Dkim::None,
+            own_spf: Spf::Open,
             forwarded: false,
         }
     }
@@ -247,6 +255,33 @@ mod tests {
         let tiers = findings.tiers();
         assert_eq!(tiers.path, TrustTier::Forged, "it must name no account");
         assert_eq!(tiers.author, TrustTier::Proven);
+    }
+
+    #[test]
+    fn what_the_authors_own_record_says_of_the_client_can_only_speak_against() {
+        use TrustTier::Forged;
+        use TrustTier::Proven;
+        use TrustTier::Undecided;
+        use TrustTier::Unverified;
+        for (own_spf, dmarc, dkim, tier) in [
+            (Spf::Fail, Dmarc::None, Dkim::None, Forged),
+            (Spf::Temporary, Dmarc::None, Dkim::None, Undecided),
+            (Spf::Pass, Dmarc::None, Dkim::None, Unverified),
+            (Spf::Open, Dmarc::None, Dkim::None, Unverified),
+            (Spf::Fail, Dmarc::None, Dkim::Pass, Proven),
+            (Spf::Fail, Dmarc::Pass, Dkim::None, Proven),
+            (Spf::Fail, Dmarc::None, Dkim::Temporary, Undecided),
+            (Spf::Temporary, Dmarc::Fail, Dkim::None, Forged),
+        ] {
+            let mut findings = one(Spf::Pass, dmarc, dkim);
+            findings.path = identity("service.example");
+            findings.path_is_author = false;
+            findings.author = findings.author.map(|author| Identity { own_spf, ..author });
+            let tiers = findings.tiers();
+            assert_eq!(tiers.author, tier, "{own_spf:?} {dmarc:?} {dkim:?}");
+            let whole = if tier == Unverified { Proven } else { tier };
+            assert_eq!(tiers.whole, whole, "{own_spf:?} {dmarc:?} {dkim:?}");
+        }
     }
 
     #[test]

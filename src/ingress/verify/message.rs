@@ -1,7 +1,9 @@
 //! A message as the checks need it: its header, the hashes of its body, and the signatures that matter.
 
 use mail_auth::AuthenticatedMessage;
+use mail_auth::common::crypto::Algorithm;
 use mail_auth::common::crypto::HashAlgorithm;
+use mail_auth::common::to_a_label;
 use mail_auth::dkim::Canonicalization;
 use zeroize::Zeroizing;
 
@@ -72,10 +74,9 @@ pub(super) fn signatures<'m>(
     let mut wanted: Vec<usize> = Vec::new();
     for domain in domains {
         let near = message.dkim_headers.iter().enumerate();
-        let near = near.filter(|(_, field)| covers_from(&field.header.h));
-        let near = near.filter_map(|(at, field)| {
-            Some((distance(&field.header.d.to_ascii_lowercase(), domain)?, at))
-        });
+        let near = near.map(|(at, field)| (at, &field.header));
+        let near = near.filter(|(_, one)| is_sound(one.a, one.l, &one.h));
+        let near = near.filter_map(|(at, one)| Some((distance(&to_a_label(&one.d), domain)?, at)));
         let mut near: Vec<(u8, usize)> = near.collect();
         near.sort_unstable();
         wanted.extend(near.iter().take(MOST_SIGNATURES).map(|(_, at)| at));
@@ -95,8 +96,14 @@ pub(super) fn signatures<'m>(
     wanted.into_iter().filter_map(alone).collect()
 }
 
+/// Whether a signature that is right proves anything: not with a broken hash (RFC 8301 section 3.1), and
+/// not of the beginning of a body only, to which anybody may add (RFC 6376 section 8.2).
+pub(super) fn is_sound(algorithm: Algorithm, length: u64, signed: &[String]) -> bool {
+    algorithm != Algorithm::RsaSha1 && length == 0 && covers_from(signed)
+}
+
 /// A signature must cover From (RFC 6376 section 5.4), and no more than a mail can have.
-pub(super) fn covers_from(signed: &[String]) -> bool {
+fn covers_from(signed: &[String]) -> bool {
     signed.len() <= MOST_SIGNED && signed.iter().any(|name| name.eq_ignore_ascii_case("from"))
 }
 
@@ -187,6 +194,26 @@ mod tests {
                 .await
                 .is_empty()
         );
+    }
+
+    #[tokio::test]
+    async fn a_signature_with_a_broken_hash_or_of_half_a_body_proves_nothing() {
+        let good = signed(&["customer.co.jp"], "from:to");
+        assert_eq!(picked(&good).await.len(), 1);
+        for (one, other) in [("rsa-sha256", "rsa-sha1"), ("s=a;", "s=a; l=1;")] {
+            let bad = good.replace(one, other);
+            assert_ne!(bad, good);
+            assert!(picked(&bad).await.is_empty(), "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_signer_may_be_written_in_its_own_letters() {
+        let mail = signed(&["\u{4f8b}.co.jp"], "from:to");
+        let mut raw = Zeroizing::new(mail.into_bytes());
+        let hashes = body_hashes(&mut raw).await;
+        let message = read(&raw, hashes, 10_000).unwrap();
+        assert_eq!(signatures(&message, &["xn--fsq.co.jp"]).len(), 1);
     }
 
     #[tokio::test]

@@ -24,6 +24,8 @@ pub(super) struct Seen<'m> {
     pub(super) dkim: Vec<Option<DkimOutput<'m>>>,
     /// DMARC of each domain.
     pub(super) dmarc: Vec<DmarcOutput>,
+    /// SPF of the author's domain, if it was asked for.
+    pub(super) own_spf: Option<SpfOutput>,
     /// ARC, if a forwarder that is believed sealed the message.
     pub(super) arc: Option<ArcOutput<'m>>,
 }
@@ -31,14 +33,16 @@ pub(super) struct Seen<'m> {
 impl Seen<'_> {
     /// SPF, as far as it decides.
     pub(super) fn spf(&self) -> Spf {
-        match self.spf.result() {
-            SpfResult::Pass => Spf::Pass,
-            SpfResult::Fail => Spf::Fail,
-            SpfResult::TempError => Spf::Temporary,
-            SpfResult::SoftFail | SpfResult::Neutral | SpfResult::PermError | SpfResult::None => {
-                Spf::Open
-            }
-        }
+        spf_of(&self.spf)
+    }
+
+    /// Whether anything that was read speaks against the sender unless something else passes: a record
+    /// of DMARC, or a hard fail of SPF.
+    pub(super) fn has_objection(&self) -> bool {
+        let mut policies = self.dmarc.iter();
+        let mut spf = self.own_spf.iter().chain([&self.spf]);
+        policies.any(|output| output.dmarc_record().is_some())
+            || spf.any(|output| spf_of(output) == Spf::Fail)
     }
 
     /// What was found out about `domain`.
@@ -46,28 +50,16 @@ impl Seen<'_> {
         Identity {
             domain: domain.to_owned(),
             dmarc: dmarc.map_or(Dmarc::None, dmarc_of),
-            dkim: self.dkim(domain),
+            dkim: dkim_of(&self.dkim, domain),
+            own_spf: self.own_spf(domain),
             forwarded: self.is_forwarded(domain),
         }
     }
 
-    fn dkim(&self, domain: &str) -> Dkim {
-        let mut found = Dkim::None;
-        for output in self.dkim.iter().flatten() {
-            let by = output.signature().map(|signature| signature.d.as_str());
-            if !by.is_some_and(|by| vouches(&to_a_label(by), domain)) {
-                continue;
-            }
-            match output.result() {
-                DkimResult::Pass => return Dkim::Pass,
-                DkimResult::TempError(_) => found = Dkim::Temporary,
-                DkimResult::Neutral(_)
-                | DkimResult::Fail(_)
-                | DkimResult::PermError(_)
-                | DkimResult::None => {}
-            }
-        }
-        found
+    fn own_spf(&self, domain: &str) -> Spf {
+        let own = self.own_spf.as_ref();
+        let own = own.filter(|output| output.domain() == domain);
+        own.map_or(Spf::Open, spf_of)
     }
 
     fn is_forwarded(&self, domain: &str) -> bool {
@@ -80,6 +72,13 @@ impl Seen<'_> {
             let results = String::from_utf8_lossy(set.results.value);
             forwarder::saw_proved(&results, domain)
         })
+    }
+
+    /// Results and domains of SPF, the reverse-path's first.
+    pub(super) fn spf_words(&self) -> String {
+        let all = [&self.spf].into_iter().chain(&self.own_spf);
+        let word = |output: &SpfOutput| format!("{} {}", output.result(), output.domain());
+        listed(all.map(word)).to_lowercase()
     }
 
     /// Results and domains of the signatures.
@@ -115,6 +114,37 @@ impl Seen<'_> {
             format!("{} {}", dkim_word(arc.result()), by.unwrap_or_default())
         }))
     }
+}
+
+fn spf_of(output: &SpfOutput) -> Spf {
+    match output.result() {
+        SpfResult::Pass => Spf::Pass,
+        SpfResult::Fail => Spf::Fail,
+        SpfResult::TempError => Spf::Temporary,
+        SpfResult::SoftFail | SpfResult::Neutral | SpfResult::PermError | SpfResult::None => {
+            Spf::Open
+        }
+    }
+}
+
+/// What `signatures` say that are aligned with `domain`.
+pub(super) fn dkim_of(signatures: &[Option<DkimOutput<'_>>], domain: &str) -> Dkim {
+    let mut found = Dkim::None;
+    for output in signatures.iter().flatten() {
+        let by = output.signature().map(|signature| signature.d.as_str());
+        if !by.is_some_and(|by| vouches(&to_a_label(by), domain)) {
+            continue;
+        }
+        match output.result() {
+            DkimResult::Pass => return Dkim::Pass,
+            DkimResult::TempError(_) => found = Dkim::Temporary,
+            DkimResult::Neutral(_)
+            | DkimResult::Fail(_)
+            | DkimResult::PermError(_)
+            | DkimResult::None => {}
+        }
+    }
+    found
 }
 
 /// A record that is there and does not pass has failed, also where neither SPF nor DKIM say anything: a

@@ -44,6 +44,8 @@ pub struct JobRow {
     pub settled_at: Option<Timestamp>,
     /// The subject of its submission without options.
     pub reference: String,
+    /// The recipient that it goes to, if something was asked about that.
+    pub recipient: Option<i64>,
 }
 
 /// One call.
@@ -65,7 +67,7 @@ pub struct AttemptRow {
 
 pub(super) const COLUMNS: &str = "job.id, job.batch, job.account, job.destination, job.contact, job.state, job.status,
     job.reason, job.attempts, job.next_at, job.pages_sent, job.remote_id, job.duration_ms, job.created_at,
-    job.settled_at, batch.reference FROM job JOIN batch ON batch.id = job.batch";
+    job.settled_at, batch.reference, job.recipient FROM job JOIN batch ON batch.id = job.batch";
 
 /// The job `id`.
 ///
@@ -114,6 +116,19 @@ pub fn jobs(
 pub fn jobs_of_batch(tx: &mut dyn Transaction, batch: i64) -> Result<Vec<JobRow>, StorageError> {
     let sql = format!("SELECT {COLUMNS} WHERE job.batch = ?1 ORDER BY job.id");
     let rows = tx.query(&sql, &[batch.into()])?;
+    rows.iter().map(job_row).collect()
+}
+
+/// All jobs of a recipient, in the order in which they were asked for.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn jobs_of_recipient(
+    tx: &mut dyn Transaction,
+    recipient: i64,
+) -> Result<Vec<JobRow>, StorageError> {
+    let sql = format!("SELECT {COLUMNS} WHERE job.recipient = ?1 ORDER BY job.id");
+    let rows = tx.query(&sql, &[recipient.into()])?;
     rows.iter().map(job_row).collect()
 }
 
@@ -219,6 +234,7 @@ pub fn purge_history(
         )?;
         tx.execute("DELETE FROM event WHERE batch = ?1", &batch)?;
         tx.execute("DELETE FROM job WHERE batch = ?1", &batch)?;
+        tx.execute("DELETE FROM recipient WHERE batch = ?1", &batch)?;
         tx.execute("DELETE FROM batch WHERE id = ?1", &batch)?;
     }
     let old_events = tx.execute(
@@ -250,5 +266,6 @@ pub(super) fn job_row(row: &Row) -> Result<JobRow, StorageError> {
         created_at: Timestamp::from_ms(row.integer(13)),
         settled_at: row.optional_integer(14).map(Timestamp::from_ms),
         reference: row.text(15).to_owned(),
+        recipient: row.optional_integer(16),
     })
 }

@@ -47,6 +47,7 @@ fn new_job(id: i64, destination: String, class: Class) -> NewJob {
         status: Status::ACCEPTED,
         reason: None,
         next_at: NOW,
+        recipient: None,
     }
 }
 

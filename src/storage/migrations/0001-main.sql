@@ -28,6 +28,21 @@ CREATE INDEX batch_age ON batch(created_at);
 CREATE INDEX batch_kept ON batch(created_at) WHERE expired = 0;
 CREATE INDEX batch_unpublished ON batch(id) WHERE published = 0;
 
+-- Recipients for which the client said what to report (RFC 3461, NOTIFY). Others have no row.
+CREATE TABLE recipient(
+    id BIGINT PRIMARY KEY,
+    batch BIGINT NOT NULL REFERENCES batch(id),
+    address TEXT NOT NULL,              -- as it was written at RCPT; a list is one recipient
+    notify BIGINT NOT NULL,             -- 1 SUCCESS, 2 FAILURE, 4 DELAY; 0: NEVER
+    original TEXT,                      -- ORCPT
+    envelope_id TEXT,                   -- ENVID
+    return_pages BIGINT NOT NULL,       -- 1: RET=FULL
+    report_to TEXT NOT NULL,
+    author TEXT NOT NULL,               -- the address in From
+    sent_at BIGINT                      -- Date
+);
+CREATE INDEX recipient_batch ON recipient(batch);
+
 CREATE TABLE job(
     id BIGINT PRIMARY KEY,
     batch BIGINT NOT NULL REFERENCES batch(id),
@@ -48,7 +63,8 @@ CREATE TABLE job(
     remote_id TEXT NOT NULL DEFAULT '',
     duration_ms BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
-    settled_at BIGINT
+    settled_at BIGINT,
+    recipient BIGINT                    -- the one it goes to; NULL: nothing was asked about it
 );
 CREATE UNIQUE INDEX job_once ON job(batch, destination);
 CREATE INDEX job_ready ON job(account, class, id) WHERE state = 1;
@@ -60,6 +76,7 @@ CREATE INDEX job_staged ON job(batch) WHERE state = 6;
 CREATE INDEX job_active ON job(account, lease_until) WHERE state IN (3, 4);
 CREATE INDEX job_waiting ON job(next_at) WHERE state IN (0, 5);
 CREATE INDEX job_history ON job(account, id);
+CREATE INDEX job_reported ON job(recipient, settled_at) WHERE recipient IS NOT NULL;
 
 -- Fair share: a lane is one account's jobs of one class; the smallest vtime goes next.
 CREATE TABLE lane(
@@ -95,7 +112,7 @@ CREATE INDEX attempt_to ON attempt(destination, started_at);
 -- Mails of ours, written with the decision they tell of. One row for each recipient.
 CREATE TABLE outbox(
     id BIGINT PRIMARY KEY,
-    kind TEXT NOT NULL,                 -- result, lock, forward
+    kind TEXT NOT NULL,                 -- result, report, lock, forward
     dedup TEXT NOT NULL UNIQUE,
     account TEXT NOT NULL,
     subject_id BIGINT NOT NULL,         -- batch, strike time or received fax that it tells of

@@ -88,7 +88,9 @@ struct Shared {
     taken: Vec<Delivered>,
     /// The reply instead of 250 to the end of a message.
     refusal: Option<String>,
-    /// How many messages were refused with it.
+    /// Larger messages are refused.
+    most: Option<usize>,
+    /// How many messages were refused.
     refused: usize,
     away: bool,
 }
@@ -145,6 +147,11 @@ impl Sink {
     /// Answers every message so, such as `451 4.3.0 Try later`; `None`: takes it.
     pub(crate) fn answer(&self, reply: Option<&str>) {
         self.shared.lock().unwrap().refusal = reply.map(str::to_owned);
+    }
+
+    /// Takes no message of more than so many bytes.
+    pub(crate) fn take_at_most(&self, bytes: usize) {
+        self.shared.lock().unwrap().most = Some(bytes);
     }
 
     /// How many messages were refused.
@@ -217,7 +224,9 @@ fn attend(stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
 
 fn keep(shared: &Mutex<Shared>, from: &str, to: &[String], message: Vec<u8>) -> String {
     let mut shared = shared.lock().unwrap();
-    if let Some(refusal) = shared.refusal.clone() {
+    let too_large = shared.most.is_some_and(|most| message.len() > most);
+    let too_large = too_large.then(|| "552 5.3.4 Too large".to_owned());
+    if let Some(refusal) = shared.refusal.clone().or(too_large) {
         shared.refused += 1;
         return refusal;
     }

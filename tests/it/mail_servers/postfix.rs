@@ -19,8 +19,7 @@ pub(crate) fn start(gateway: &Gateway, password: &str) -> Server {
         log: "log",
         deferral: "status=deferred (SASL authentication failed",
         secret: ("secret", "tanaka:*"),
-        // Its processes read the table of passwords once.
-        retry: "postfix -c $folder/etc reload; postqueue -c $folder/etc -f",
+        retry: "postqueue -c $folder/etc -f",
     };
     let script = "mkdir $folder/queue $folder/data && chown postfix $folder/data && chmod 600 $folder/secret\n\
                   postfix -c $folder/etc start-fg";
@@ -59,6 +58,7 @@ fn main_cf(place: &Place, next: &str) -> String {
     )
 }
 
+/// A client process serves once: each reads the table of passwords at its start.
 const MASTER: &str = "\
 PORT      inet  n       -       n       -       -       smtpd
 pickup    unix  n       -       n       60      1       pickup
@@ -71,8 +71,8 @@ defer     unix  -       -       n       -       0       bounce
 trace     unix  -       -       n       -       0       bounce
 flush     unix  n       -       n       1000?   0       flush
 proxymap  unix  -       -       n       -       -       proxymap
-smtp      unix  -       -       n       -       -       smtp
-relay     unix  -       -       n       -       -       smtp
+smtp      unix  -       -       n       -       -       smtp -o max_use=1
+relay     unix  -       -       n       -       -       smtp -o max_use=1
 showq     unix  n       -       n       -       -       showq
 error     unix  -       -       n       -       -       error
 retry     unix  -       -       n       -       -       error

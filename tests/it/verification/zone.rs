@@ -1,8 +1,13 @@
 //! A small name server on 127.0.0.1 that says what a story has published (RFC 1035).
 
 use std::collections::HashMap;
+use std::io;
+use std::io::Read;
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::net::TcpStream;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -14,6 +19,7 @@ pub(crate) struct Zone {
     addresses: HashMap<String, Vec<Ipv4Addr>>,
     failing: Vec<String>,
     silent: Vec<String>,
+    truncated: Vec<String>,
 }
 
 impl Zone {
@@ -45,22 +51,55 @@ impl Zone {
         self
     }
 
+    /// Gives the whole answer about this name over TCP only.
+    pub(crate) fn truncated(mut self, name: &str) -> Self {
+        self.truncated.push(name.to_owned());
+        self
+    }
+
     /// Serves it until the process ends.
     pub(crate) fn serve(self) -> Server {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (socket, listener) = sockets();
         let address = socket.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
+        let (seen, zone) = (Arc::clone(&asked), self.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let _ = zone.converse(stream.unwrap(), &seen);
+            }
+        });
         let seen = Arc::clone(&asked);
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-                let Some(answer) = self.answer(&buffer[..length], &seen) else {
+                let query = &buffer[..length];
+                let Some(mut answer) = self.answer(query, &seen) else {
                     continue;
                 };
+                let (name, end) = question(query).unwrap();
+                if self.truncated.contains(&name) {
+                    answer.truncate(end + 4);
+                    answer[2] |= 0x02;
+                    answer[6..12].fill(0);
+                }
                 let _ = socket.send_to(&answer, from);
             }
         });
         Server { address, asked }
+    }
+
+    /// Answers questions over TCP, each after its length (RFC 1035 section 4.2.2).
+    fn converse(&self, mut stream: TcpStream, seen: &Mutex<Vec<String>>) -> io::Result<()> {
+        loop {
+            let mut length = [0; 2];
+            stream.read_exact(&mut length)?;
+            let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+            stream.read_exact(&mut query)?;
+            if let Some(answer) = self.answer(&query, seen) {
+                let length = u16::try_from(answer.len()).unwrap();
+                stream.write_all(&[&length.to_be_bytes()[..], &answer].concat())?;
+            }
+        }
     }
 
     fn answer(&self, query: &[u8], seen: &Mutex<Vec<String>>) -> Option<Vec<u8>> {
@@ -116,6 +155,16 @@ impl Server {
     /// Every name that was asked for.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
+    }
+}
+
+/// One port for UDP and for TCP.
+fn sockets() -> (UdpSocket, TcpListener) {
+    loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        if let Ok(listener) = TcpListener::bind(socket.local_addr().unwrap()) {
+            return (socket, listener);
+        }
     }
 }
 
