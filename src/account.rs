@@ -6,3 +6,4 @@ pub mod directory;
 pub mod lockout;
 pub mod policy;
 pub mod scram;
+pub mod session;

@@ -2,6 +2,7 @@
 
 pub mod judge;
 pub mod login;
+pub mod person;
 
 use std::sync::Arc;
 

@@ -37,6 +37,7 @@ mod source;
 mod tls;
 mod transport;
 mod verify;
+mod web;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -83,6 +84,8 @@ pub use transport::Loopback;
 pub use transport::Transport;
 pub use verify::OnTemporaryError;
 pub use verify::Verify;
+pub use web::BaseUrl;
+pub use web::Web;
 
 use section::Section;
 use source::NamedBy;
@@ -119,6 +122,8 @@ pub struct Config {
     pub mail: Mail,
     /// `[transport]`
     pub transport: Transport,
+    /// `[web]`; `None` where there is no such table: then there is no web door.
+    pub web: Option<Web>,
     /// `[monitor]`
     pub monitor: Monitor,
     /// `[retention]`
@@ -225,6 +230,9 @@ impl Config {
         if let Some(verify) = &self.verify {
             tree.insert("verify".to_owned(), toml::Value::Table(verify.show()));
         }
+        if let Some(web) = &self.web {
+            tree.insert("web".to_owned(), toml::Value::Table(web.show()));
+        }
         if !self.relays.is_empty() {
             let relays = self.relays.iter().map(|relay| relay.show().into());
             tree.insert("relay".to_owned(), toml::Value::Array(relays.collect()));
@@ -243,6 +251,7 @@ fn read_sections(root: &mut Section<'_, '_>) -> Config {
     let gateway = root.table("gateway", Gateway::read);
     let tls = root.table("tls", Tls::read);
     let verified = root.has("verify");
+    let with_web = root.has("web");
     Config {
         smtp: root.table("smtp", |section| Smtp::read(section, tls.is_some())),
         tls,
@@ -259,6 +268,7 @@ fn read_sections(root: &mut Section<'_, '_>) -> Config {
         render: root.table("render", Render::read),
         mail: root.table("mail", |section| Mail::read(section, &gateway.domains)),
         transport: root.table("transport", Transport::read),
+        web: Some(root.table("web", Web::read)).filter(|_| with_web),
         monitor: root.table("monitor", Monitor::read),
         retention: root.table("retention", Retention::read),
         gateway,

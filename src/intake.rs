@@ -50,7 +50,7 @@ pub struct Intake {
     /// Accounts in force; replaced as a whole when the files change.
     pub accounts: Arc<ArcSwap<Directory>>,
     /// Proves senders.
-    pub authenticator: Authenticator,
+    pub authenticator: Arc<Authenticator>,
     /// Woken when there are new jobs.
     pub work: Arc<tokio::sync::Notify>,
     /// Woken when there may be new mails: some refusals are told by mail.

@@ -4,7 +4,7 @@
 //!
 //! * [`cli`] - the command line; [`config`] - what the operator wrote, checked; [`serve`] - everything
 //!   is built and wired here
-//! * [`ingress`] - the ESMTP door
+//! * [`ingress`] - the ESMTP door; [`web`] - the account web
 //! * [`intake`] - the way of a received message to stored jobs, on one screen
 //! * [`submission`] - a message becomes a submission; the password leaves it
 //! * [`authenticate`] - who sent it, and how that was proved
@@ -45,3 +45,4 @@ pub mod storage;
 pub mod submission;
 pub mod time;
 pub mod transmit;
+pub mod web;

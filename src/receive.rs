@@ -16,10 +16,12 @@ use crate::record::Log;
 use crate::record::Subject;
 use crate::storage::StorageError;
 use crate::storage::Store;
+use crate::storage::Transaction;
 use crate::storage::accounts;
 use crate::storage::outbox;
 use crate::storage::outbox::Kind;
 use crate::storage::outbox::MailRow;
+use crate::storage::outbox::MailState;
 use crate::storage::received;
 use crate::storage::received::ReceivedRow;
 use crate::time::Clock;
@@ -37,6 +39,45 @@ pub enum ReceiveError {
     /// It could not be stored.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+/// Where a received fax is on its way to the addresses of its account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forwarding {
+    /// Nobody gets it by mail.
+    Nowhere,
+    /// Held back until the end of the account's lock (row C5).
+    Held(Timestamp),
+    /// On its way.
+    Waiting,
+    /// All mails were taken by the next server.
+    Done,
+    /// Some mail was given up, and what the next server said.
+    Failed(Option<String>),
+}
+
+/// Where `fax` is on its way.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn forwarding(
+    tx: &mut dyn Transaction,
+    fax: &ReceivedRow,
+    now: Timestamp,
+) -> Result<Forwarding, StorageError> {
+    let mails = outbox::about(tx, Kind::Forward, fax.id)?;
+    let strikes = accounts::strikes(tx, &fax.account)?;
+    let locked_until = strikes.locked_until.filter(|_| strikes.is_locked(now));
+    let any = |state| mails.iter().any(|mail| mail.state == state);
+    Ok(match locked_until {
+        _ if mails.is_empty() => Forwarding::Nowhere,
+        Some(until) if any(MailState::Waiting) => Forwarding::Held(until),
+        None if any(MailState::Waiting) => Forwarding::Waiting,
+        Some(_) | None if any(MailState::GivenUp) => {
+            Forwarding::Failed(mails.iter().find_map(|mail| mail.error.clone()))
+        }
+        Some(_) | None => Forwarding::Done,
+    })
 }
 
 /// Takes faxes.
@@ -96,7 +137,7 @@ impl Reception {
         now: Timestamp,
     ) -> Result<Option<i64>, StorageError> {
         let (store, host) = (self.store.clone(), self.host.clone());
-        let body = move |tx: &mut dyn crate::storage::Transaction| {
+        let body = move |tx: &mut dyn Transaction| {
             if let Some(known) = received::insert(tx, &row)? {
                 return Ok(Some(known));
             }

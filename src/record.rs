@@ -289,6 +289,30 @@ impl<'a> Log<'a> {
         events::add(self.tx, &row)
     }
 
+    /// Somebody logged in at the account web.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn logged_in(&mut self, account: &str, peer: &str) -> Result<(), StorageError> {
+        self.write(
+            "logged-in",
+            Subject::account(account),
+            json!({ "door": "web", "peer": peer }),
+        )
+    }
+
+    /// Somebody ended sessions of the account web: the own one, or all others.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn logged_out(&mut self, account: &str, sessions: usize) -> Result<(), StorageError> {
+        self.write(
+            "logged-out",
+            Subject::account(account),
+            json!({ "door": "web", "sessions": sessions }),
+        )
+    }
+
     /// An account was locked.
     ///
     /// # Errors

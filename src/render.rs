@@ -3,7 +3,7 @@
 //! * [`Renderer`] - hands documents to a confined child process and takes pages back
 //! * `text`, `pdf`, `image`, `tiff` - one file per kind of document
 //! * [`stamp`] - the header line of one recipient
-//! * [`png_pages`], [`to_pdf`], [`check_received`] - pages for people, and pages from strangers
+//! * [`png_page`], [`png_pages`], [`to_pdf`], [`check_received`] - pages for people, and pages from strangers
 
 mod convert;
 mod error;
@@ -29,6 +29,7 @@ pub use error::RenderError;
 pub use error::Trouble;
 pub use header::HeaderLine;
 pub use header::stamp;
+pub use preview::png_page;
 pub use preview::png_pages;
 pub use received::check_received;
 pub use received::to_pdf;

@@ -44,6 +44,8 @@ use crate::storage::outbox;
 use crate::time::Clock;
 use crate::transmit::FaxTransport;
 use crate::transmit::loopback::LoopbackTransport;
+use crate::web;
+use crate::web::Site;
 
 /// What a gateway is started from.
 pub struct Setup {
@@ -63,6 +65,8 @@ pub struct Setup {
 pub struct Gateway {
     /// Where the mail door listens.
     pub smtp: Vec<SocketAddr>,
+    /// Where the account web listens.
+    pub web: Vec<SocketAddr>,
     /// Where the operators' door listens.
     pub monitor: Option<SocketAddr>,
     /// Asks for the accounts to be read again.
@@ -81,6 +85,7 @@ impl Gateway {
     /// Whatever keeps the gateway from working as configured.
     pub async fn start(setup: Setup) -> anyhow::Result<Self> {
         ingress::describe_metrics();
+        web::describe_metrics();
         let config = Arc::new(setup.loaded.config.clone());
         let store = open_store(&config)?;
         let only_one = take_data_dir(&config)?;
@@ -99,7 +104,9 @@ impl Gateway {
             stopping,
             tasks: JoinSet::new(),
         };
-        let smtp = building.mail_door(setup.config_file.clone())?;
+        let authenticator = Arc::new(building.parts.authenticator()?);
+        let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&authenticator))?;
+        let web = building.web_door(authenticator)?;
         let monitor = building.operators_door(setup.metrics).await?;
         building.work()?;
         building
@@ -107,6 +114,7 @@ impl Gateway {
             .await;
         Ok(Self {
             smtp,
+            web,
             monitor,
             reload: building.parts.reload,
             store: building.parts.store,
@@ -161,24 +169,15 @@ impl Parts {
             mail: Arc::default(),
         })
     }
-}
 
-struct Building {
-    parts: Parts,
-    stopping: watch::Receiver<bool>,
-    tasks: JoinSet<()>,
-}
-
-impl Building {
-    fn mail_door(&mut self, config_file: PathBuf) -> anyhow::Result<Vec<SocketAddr>> {
-        let tls = self.certificate(config_file)?;
-        let parts = &self.parts;
-        let config = &parts.config;
+    /// The one lock, and the one pool of password checks, of all doors.
+    fn authenticator(&self) -> anyhow::Result<Authenticator> {
+        let config = &self.config;
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let authenticator = Authenticator {
-            store: parts.store.clone(),
+        Ok(Authenticator {
+            store: self.store.clone(),
             credentials: Credentials::new(key, cores, config.smtp.password_wait),
             key: InstallationKey::load_or_create(&config.gateway.data_dir)
                 .context("installation.key")?,
@@ -190,7 +189,25 @@ impl Building {
                 .unwrap_or_default(),
             relays: config.relays.clone(),
             host: config.gateway.name.clone(),
-        };
+        })
+    }
+}
+
+struct Building {
+    parts: Parts,
+    stopping: watch::Receiver<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Building {
+    fn mail_door(
+        &mut self,
+        config_file: PathBuf,
+        authenticator: Arc<Authenticator>,
+    ) -> anyhow::Result<Vec<SocketAddr>> {
+        let tls = self.certificate(config_file)?;
+        let parts = &self.parts;
+        let config = &parts.config;
         let intake = Intake {
             config: Arc::clone(config),
             accounts: Arc::clone(&parts.accounts),
@@ -225,6 +242,33 @@ impl Building {
         let addresses = addresses.collect::<std::io::Result<Vec<_>>>()?;
         self.tasks
             .spawn(ingress::serve(listeners, Arc::new(service)));
+        Ok(addresses)
+    }
+
+    fn web_door(&mut self, authenticator: Arc<Authenticator>) -> anyhow::Result<Vec<SocketAddr>> {
+        let parts = &self.parts;
+        let Some(web) = parts.config.web.clone() else {
+            return Ok(Vec::new());
+        };
+        let listeners = web::bind(&web.listen).context("[web] listen")?;
+        let addresses = listeners.iter().map(tokio::net::TcpListener::local_addr);
+        let addresses = addresses.collect::<std::io::Result<Vec<_>>>()?;
+        if let Some(warning) = web.warning() {
+            tracing::warn!(warning, "[web]");
+            parts.health.warn("web", Some(warning));
+        }
+        let site = Arc::new(Site::new(
+            Arc::clone(&parts.config),
+            web,
+            Arc::clone(&parts.accounts),
+            authenticator,
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.mail),
+        ));
+        for listener in listeners {
+            let (site, stopping) = (Arc::clone(&site), self.stopping.clone());
+            self.tasks.spawn(web::serve(listener, site, stopping));
+        }
         Ok(addresses)
     }
 

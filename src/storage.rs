@@ -15,6 +15,8 @@ mod migrations;
 pub mod outbox;
 pub mod received;
 pub mod recipients;
+pub mod sessions;
+pub mod shadows;
 mod sqlite;
 
 use std::path::Path;

@@ -108,6 +108,16 @@ impl Zone {
         let zoned = date.to_datetime(time).to_zoned(self.0.clone()).ok()?;
         Some(Timestamp(zoned.timestamp().as_millisecond()))
     }
+
+    /// The beginning and the end of the day that `text` names (`2026-11-22`) in this zone.
+    pub fn day(&self, text: &str) -> Option<(Timestamp, Timestamp)> {
+        let day: civil::Date = text.parse().ok()?;
+        let begin = |day: civil::Date| {
+            let zoned = day.to_zoned(self.0.clone()).ok()?;
+            Some(Timestamp(zoned.timestamp().as_millisecond()))
+        };
+        Some((begin(day)?, begin(day.tomorrow().ok()?)?))
+    }
 }
 
 impl fmt::Display for Zone {
@@ -175,6 +185,20 @@ mod tests {
         assert_eq!(other.local_minute(&tokyo), "2026-12-31 00:45");
         assert_eq!(tokyo.at(Some((2026, 2, 30)), 0, 0, now), None);
         assert_eq!(tokyo.at(None, 24, 0, now), None);
+    }
+
+    #[test]
+    fn a_day_begins_and_ends_at_midnight_of_its_zone() {
+        let tokyo = Zone::named("Asia/Tokyo").unwrap();
+        let (begin, end) = tokyo.day("2026-11-22").unwrap();
+        assert_eq!(begin.rfc3339(), "2026-11-21T15:00:00Z");
+        assert_eq!(end.since(begin), Duration::from_secs(86_400));
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        let (begin, end) = berlin.day("2026-10-25").unwrap();
+        assert_eq!(end.since(begin), Duration::from_secs(25 * 3600));
+        for bad in ["", "2026-02-30", "2026-11", "yesterday", "9999-12-31"] {
+            assert_eq!(tokyo.day(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -246,17 +246,7 @@ impl Credentials {
     /// Names all credentials of the account in their present state: a session that was proved by others
     /// has ended.
     pub fn version(&self, account: &Account) -> [u8; 32] {
-        let scram = account.scram.as_ref().map(ScramVerifier::text);
-        let scram = scram.unwrap_or_default();
-        let own = [&b"version"[..], account.id.as_bytes(), scram.as_bytes()];
-        let certificates = account.client_certificates.iter().map(|print| &print[..]);
-        let passwords = account.passwords.iter();
-        let passwords = passwords.flat_map(|(kind, hash)| [kind.as_str(), hash.as_str()]);
-        // Where another kind is asked for now, the one that was asked for opens no door any more.
-        let asked_for = account.profile.doors.smtp.as_str();
-        let passwords = passwords.chain([asked_for]).map(str::as_bytes);
-        let all = own.into_iter().chain(passwords).chain(certificates);
-        keyed(&self.key, all)
+        version(&self.key, account, account.profile.doors.smtp)
     }
 
     /// Bound to the hash in the accounts file: a changed password is a miss without anybody telling us.
@@ -272,6 +262,20 @@ impl Credentials {
             ],
         )
     }
+}
+
+/// All credentials of the account in their present state, and which kind its door asks for, under `key`.
+pub(super) fn version(key: &[u8; 32], account: &Account, asked_for: CredentialKind) -> [u8; 32] {
+    let scram = account.scram.as_ref().map(ScramVerifier::text);
+    let scram = scram.unwrap_or_default();
+    let own = [&b"version"[..], account.id.as_bytes(), scram.as_bytes()];
+    let certificates = account.client_certificates.iter().map(|print| &print[..]);
+    let passwords = account.passwords.iter();
+    let passwords = passwords.flat_map(|(kind, hash)| [kind.as_str(), hash.as_str()]);
+    // Where another kind is asked for now, the one that was asked for opens no door any more.
+    let passwords = passwords.chain([asked_for.as_str()]).map(str::as_bytes);
+    let all = own.into_iter().chain(passwords).chain(certificates);
+    keyed(key, all)
 }
 
 /// The hash of this kind that is in force: the stored one, if it replaces the one in the accounts file as

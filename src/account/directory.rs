@@ -1,5 +1,6 @@
 //! Finds accounts: by id, login ID, sender address, number and client certificate.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use crate::config::Account;
 use crate::config::Accounts;
 use crate::config::SenderPattern;
 use crate::fax::FaxNumber;
+use crate::lock::LockRule;
 use crate::smtp::Address;
 
 /// All accounts of one snapshot, indexed. Cheap to ask, also with 100,000 accounts.
@@ -26,6 +28,8 @@ pub struct Directory {
     certificates: HashMap<[u8; 32], Arc<Account>>,
     /// Whether any account has a SCRAM verifier.
     scram: bool,
+    /// The lock of the profile that most accounts have.
+    usual_lock: Option<LockRule>,
 }
 
 impl Directory {
@@ -38,6 +42,7 @@ impl Directory {
         for account in &accounts.accounts {
             directory.add(account);
         }
+        directory.usual_lock = usual_lock(&accounts.accounts);
         directory
     }
 
@@ -76,6 +81,11 @@ impl Directory {
     /// Whether anybody can log in by SCRAM.
     pub fn knows_scram(&self) -> bool {
         self.scram
+    }
+
+    /// The lock of the profile that most accounts have: login IDs that nobody has are answered by it.
+    pub fn usual_lock(&self) -> Option<LockRule> {
+        self.usual_lock
     }
 
     /// How many accounts there are.
@@ -125,6 +135,16 @@ impl Directory {
             keep_first(&mut self.certificates, *fingerprint, account);
         }
     }
+}
+
+fn usual_lock(accounts: &[Arc<Account>]) -> Option<LockRule> {
+    let mut counts: BTreeMap<&str, (usize, LockRule)> = BTreeMap::new();
+    for account in accounts {
+        let profile = &account.profile;
+        counts.entry(&profile.name).or_insert((0, profile.lock)).0 += 1;
+    }
+    let most = counts.values().max_by_key(|(count, _)| *count);
+    most.map(|(_, rule)| *rule)
 }
 
 fn keep_first<K: Eq + std::hash::Hash>(

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use crate::account::credential;
 use crate::account::credential::keyed;
 use crate::config::Account;
 use crate::config::CredentialKind;
@@ -78,6 +79,23 @@ impl InstallationKey {
         let stored = account.hash(kind).unwrap_or_default();
         let about = [account.id.as_bytes(), stored.as_bytes()];
         keyed(&self.0, about.into_iter().chain(mail))
+    }
+
+    /// Names a login ID that no account has, when a wrong login under it is counted.
+    pub fn shadow(&self, login_id: &str) -> [u8; 32] {
+        let login_id = login_id.to_lowercase();
+        keyed(&self.0, [&b"shadow"[..], login_id.as_bytes()])
+    }
+
+    /// Names all credentials of the account in their present state, for the account web; unlike
+    /// [`Credentials::version`](crate::account::credential::Credentials::version) the same after a restart.
+    pub(super) fn credentials(&self, account: &Account) -> [u8; 32] {
+        credential::version(&self.0, account, account.profile.doors.web)
+    }
+
+    /// What a form carries that was made for the browser with this cookie.
+    pub(super) fn csrf(&self, cookie: &str) -> [u8; 32] {
+        keyed(&self.0, [&b"csrf"[..], cookie.as_bytes()])
     }
 
     /// Salt and iterations for a SCRAM login ID that has none: for one login ID always the same, so

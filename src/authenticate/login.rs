@@ -42,8 +42,32 @@ pub enum Stopped {
     Storage,
 }
 
-/// The door's word in strikes, events and notices.
-const DOOR: &str = "smtp-auth";
+/// A door at which one logs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginDoor {
+    /// SMTP AUTH.
+    Smtp,
+    /// The account web.
+    Web,
+}
+
+impl LoginDoor {
+    /// Its word in strikes, events and notices.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp-auth",
+            Self::Web => "web",
+        }
+    }
+
+    /// The password of the account that it asks for.
+    pub fn kind(self, account: &Account) -> CredentialKind {
+        match self {
+            Self::Smtp => account.profile.doors.smtp,
+            Self::Web => account.profile.doors.web,
+        }
+    }
+}
 
 impl Authenticator {
     /// Whose login it is: locked first, then the proof. A wrong one is a strike, but the same wrong
@@ -60,13 +84,25 @@ impl Authenticator {
         directory: &Directory,
         now: Timestamp,
     ) -> Result<LoggedIn, Refusal> {
+        self.login_at(LoginDoor::Smtp, login, directory, now).await
+    }
+
+    /// The same at any door.
+    ///
+    /// # Errors
+    /// As for [`Authenticator::login`].
+    pub async fn login_at(
+        &self,
+        door: LoginDoor,
+        login: &Login,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<LoggedIn, Refusal> {
         let candidate = match &login.proof {
             LoginProof::Password(password) => {
                 let kind = directory
                     .by_login_id(&login.login_id)
-                    .map_or(CredentialKind::Password, |account| {
-                        account.profile.doors.smtp
-                    });
+                    .map_or(CredentialKind::Password, |account| door.kind(account));
                 Candidate::Password(kind, password)
             }
             LoginProof::Scram { signed, proof } => Candidate::Scram { signed, proof },
@@ -86,8 +122,8 @@ impl Authenticator {
         }
         let guess = Guess {
             candidate,
-            identity: self.identity(login, account),
-            door: DOOR,
+            identity: self.identity(door, login, account),
+            door: door.as_str(),
             peer: login.peer.to_string(),
             tier: None,
             // Whoever guesses here guesses at what proves a sender.
@@ -126,15 +162,15 @@ impl Authenticator {
     }
 
     /// What a wrong login is counted under: never stored but as an HMAC (promise P4).
-    fn identity(&self, login: &Login, account: &Account) -> [u8; 32] {
+    fn identity(&self, door: LoginDoor, login: &Login, account: &Account) -> [u8; 32] {
         let session = login.session.to_le_bytes();
         let (signed, proof) = match &login.proof {
             LoginProof::Password(password) => ("password", password.expose().as_bytes()),
             LoginProof::Scram { signed, proof } => (signed.as_str(), &proof[..]),
             LoginProof::Certificate(certificate) => ("certificate", &certificate[..]),
         };
-        let about = [DOOR.as_bytes(), &session, signed.as_bytes(), proof];
-        let kind = account.profile.doors.smtp;
+        let about = [door.as_str().as_bytes(), &session, signed.as_bytes(), proof];
+        let kind = door.kind(account);
         self.key.strike_identity(account, kind, about)
     }
 

@@ -142,6 +142,13 @@ fn invite(stage: &Stage) -> Result<(), Failure> {
     let (smtp, smarthost) = (stage.smtp, stage.smarthost);
     output::line("\nThe gateway goes on. It listens here:\n")?;
     output::line(&format!("  mail to fax   smtp://{smtp}"))?;
+    if let Some(address) = stage.web() {
+        output::line(&format!("  account web   http://{address}/"))?;
+        let password = scratch::PASSWORD;
+        output::line(&format!(
+            "                login ID tanaka, password {password}"
+        ))?;
+    }
     if let Some(address) = stage.monitor() {
         output::line(&format!("  operators     http://{address}/readyz"))?;
     }

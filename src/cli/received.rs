@@ -22,6 +22,8 @@ use crate::fax::FaxFile;
 use crate::fax::FaxNumber;
 use crate::fax::PageOptions;
 use crate::fax::StationId;
+use crate::receive;
+use crate::receive::Forwarding;
 use crate::receive::ReceiveError;
 use crate::receive::Reception;
 use crate::render;
@@ -29,12 +31,10 @@ use crate::render::Renderer;
 use crate::storage::StorageError;
 use crate::storage::Store;
 use crate::storage::Transaction;
-use crate::storage::accounts;
 use crate::storage::events;
 use crate::storage::events::About;
 use crate::storage::outbox;
 use crate::storage::outbox::Kind;
-use crate::storage::outbox::MailState;
 use crate::storage::received;
 use crate::storage::received::ReceivedRow;
 use crate::time::Clock;
@@ -168,22 +168,15 @@ fn shown(
     row: &ReceivedRow,
     now: Timestamp,
 ) -> Result<Json, StorageError> {
-    let mails = outbox::about(tx, Kind::Forward, row.id)?;
-    let strikes = accounts::strikes(tx, &row.account)?;
-    let waiting = mails.iter().any(|mail| mail.state == MailState::Waiting);
-    let failed = mails.iter().any(|mail| mail.state == MailState::GivenUp);
-    let locked_until = strikes
-        .locked_until
-        .filter(|_| strikes.is_locked(now) && waiting);
-    let (state, reason) = match locked_until {
-        Some(until) => (
-            "held",
-            Some(format!("account locked until {}", until.rfc3339())),
-        ),
-        None if waiting => ("waiting", None),
-        None if failed => ("failed", mails.iter().find_map(|mail| mail.error.clone())),
-        None if mails.is_empty() => ("kept", Some("nobody to forward to".to_owned())),
-        None => ("forwarded", None),
+    let (state, reason, held_until) = match receive::forwarding(tx, row, now)? {
+        Forwarding::Held(until) => {
+            let reason = format!("account locked until {}", until.rfc3339());
+            ("held", Some(reason), Some(until))
+        }
+        Forwarding::Waiting => ("waiting", None, None),
+        Forwarding::Failed(error) => ("failed", error, None),
+        Forwarding::Nowhere => ("kept", Some("nobody to forward to".to_owned()), None),
+        Forwarding::Done => ("forwarded", None, None),
     };
     Ok(json!({
         "id": row.id.to_string(),
@@ -193,7 +186,7 @@ fn shown(
         "pages": row.pages,
         "state": state,
         "reason": reason,
-        "held_until": locked_until.map(Timestamp::rfc3339),
+        "held_until": held_until.map(Timestamp::rfc3339),
         "received": row.received_at.rfc3339(),
     }))
 }

@@ -33,6 +33,9 @@ pub(crate) fn run(config: &Path) -> Result<(), Failure> {
         for address in &gateway.smtp {
             tracing::info!(%address, "mail is taken");
         }
+        for address in &gateway.web {
+            tracing::info!(%address, "the account web is open");
+        }
         if let Some(address) = gateway.monitor {
             tracing::info!(%address, "operators are answered");
         }

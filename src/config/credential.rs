@@ -41,6 +41,8 @@ pub struct Doors {
     pub body: CredentialKind,
     /// SMTP AUTH by PLAIN and LOGIN.
     pub smtp: CredentialKind,
+    /// The account web.
+    pub web: CredentialKind,
 }
 
 impl Doors {
@@ -53,6 +55,7 @@ impl Doors {
         Self {
             body: kind("body"),
             smtp: kind("smtp"),
+            web: kind("web"),
         }
     }
 }

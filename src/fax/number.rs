@@ -124,6 +124,16 @@ impl FaxNumber {
         &self.0
     }
 
+    /// As people of its own country write it: `03-1234-5678`.
+    pub fn national(&self) -> String {
+        let parsed = phonenumber::parse(None, format!("+{}", self.0));
+        let shown = parsed.map(|number| {
+            let form = number.format().mode(phonenumber::Mode::National);
+            form.to_string()
+        });
+        shown.unwrap_or_else(|_| self.0.clone())
+    }
+
     /// Shortened for logs: `8131…78`.
     pub fn shortened(&self) -> String {
         let (head, tail) = (
@@ -168,6 +178,18 @@ mod tests {
     fn parse(typed: &str) -> Result<String, NumberError> {
         let japan = CountryCode::parse("81").unwrap();
         FaxNumber::parse(typed, &japan).map(|n| n.canonical())
+    }
+
+    #[test]
+    fn a_number_is_shown_as_its_own_country_writes_it() {
+        for (canonical, national) in [
+            ("0081312345678", "03-1234-5678"),
+            ("00819012345678", "090-1234-5678"),
+            ("00442079460000", "020 7946 0000"),
+        ] {
+            let number = FaxNumber::from_canonical(canonical).unwrap();
+            assert_eq!(number.national(), national);
+        }
     }
 
     #[test]

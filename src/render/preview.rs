@@ -7,6 +7,7 @@ use faxpage::Page;
 
 use super::RenderError;
 use super::Trouble;
+use super::received::own_page;
 use super::received::own_pages;
 use crate::fax::FaxFile;
 
@@ -17,6 +18,14 @@ use crate::fax::FaxFile;
 pub fn png_pages(file: &FaxFile, most: usize) -> Result<Vec<Vec<u8>>, RenderError> {
     let pages = own_pages(file)?.take(most);
     pages.map(|page| png(&page?)).collect()
+}
+
+/// Page `n`, from 1, of `file` as a PNG image with square pixels; `None` if it has fewer.
+///
+/// # Errors
+/// [`Trouble::StoredPages`] if `file` is not what this module writes.
+pub fn png_page(file: &FaxFile, n: u32) -> Result<Option<Vec<u8>>, RenderError> {
+    own_page(file, n)?.map(|page| png(&page)).transpose()
 }
 
 fn png(page: &Page) -> Result<Vec<u8>, RenderError> {
@@ -63,6 +72,11 @@ mod tests {
             let file = FaxFile { tiff, pages: 2 };
             let previews = png_pages(&file, 1).unwrap();
             assert_eq!(previews.len(), 1);
+            assert_eq!(png_page(&file, 2), Ok(Some(previews[0].clone())));
+            assert_eq!(
+                [png_page(&file, 0), png_page(&file, 3)],
+                [Ok(None), Ok(None)]
+            );
             let image = ::image::load_from_memory(&previews[0])
                 .unwrap()
                 .into_luma8();

@@ -50,6 +50,16 @@ pub(super) fn own_pages(
     Ok(pages.map(|page| page.and_then(|page| page.decode()).map_err(ours)))
 }
 
+/// Page `n`, from 1, of a file that this module wrote; `None` if it has fewer.
+pub(super) fn own_page(file: &FaxFile, n: u32) -> Result<Option<Page>, RenderError> {
+    let mut pages = TiffPages::new(&file.tiff, &LIMITS).map_err(ours)?;
+    let Some(before) = n.checked_sub(1).and_then(|n| usize::try_from(n).ok()) else {
+        return Ok(None);
+    };
+    let page = pages.nth(before).transpose().map_err(ours)?;
+    page.map(|page| page.decode().map_err(ours)).transpose()
+}
+
 /// A PDF of the pages as they are, for people who have no fax viewer.
 ///
 /// # Errors

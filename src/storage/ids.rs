@@ -35,9 +35,17 @@ impl Ids {
         }
     }
 
+    /// No identifier that was handed out at `now` or later is smaller.
+    pub fn earliest(now: Timestamp) -> i64 {
+        now.as_ms()
+            .saturating_sub(BEGIN_MS)
+            .clamp(0, i64::MAX >> 10)
+            << 10
+    }
+
     /// The next identifier, not before `now`.
     pub fn next(&self, now: Timestamp) -> i64 {
-        let earliest = ((now.as_ms() - BEGIN_MS).max(0) << 10) | self.odd;
+        let earliest = Self::earliest(now) | self.odd;
         let after = |last: i64| earliest.max(last + 2);
         let taken = self
             .last

@@ -5,6 +5,7 @@
 
 mod claim;
 mod history;
+mod search;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,10 @@ pub use history::jobs;
 pub use history::jobs_of_batch;
 pub use history::jobs_of_recipient;
 pub use history::purge_history;
+pub use search::NumberMatch;
+pub use search::Search;
+pub use search::Standing;
+pub use search::search;
 pub use state::Class;
 pub use state::State;
 

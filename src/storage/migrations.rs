@@ -6,7 +6,10 @@ use rusqlite::TransactionBehavior;
 use crate::storage::StorageError;
 
 /// Every change so far. An applied one is never edited: its checksum is kept.
-const ALL: &[(i64, &str)] = &[(1, include_str!("migrations/0001-main.sql"))];
+const ALL: &[(i64, &str)] = &[
+    (1, include_str!("migrations/0001-main.sql")),
+    (2, include_str!("migrations/0002-web.sql")),
+];
 
 /// Brings the schema up to date.
 ///

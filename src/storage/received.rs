@@ -82,6 +82,22 @@ pub fn list(
     Ok(rows.iter().map(received_row).collect())
 }
 
+/// The newest faxes of `account` first, older than `before` if given, at most `limit`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn of_account(
+    tx: &mut dyn Transaction,
+    account: &str,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<ReceivedRow>, StorageError> {
+    let sql = format!("{SELECT} WHERE account = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
+    let before = before.unwrap_or(i64::MAX);
+    let rows = tx.query(&sql, &[account.into(), before.into(), limit.into()])?;
+    Ok(rows.iter().map(received_row).collect())
+}
+
 /// Marks up to 500 faxes from before `before`, none of which waits to be forwarded, as expired and
 /// returns them; their files are to be removed.
 ///

@@ -42,6 +42,10 @@ const MAY_NAME: &[(&str, &str)] = &[
     // Doors, which never name each other.
     ("ingress", "config"),
     ("monitor", "config"),
+    (
+        "web",
+        "account admit authenticate config receive render storage",
+    ),
 ];
 
 /// The composition root and the command line name everything.
@@ -50,7 +54,8 @@ const ROOTS: &str = "cli lib main serve";
 /// A foreign crate, and the modules it lives in. Its types do not leave the house.
 const HOUSES: &[(&str, &str)] = &[
     ("argon2", "account"),
-    ("axum", "monitor"),
+    ("askama", "web"),
+    ("axum", "monitor web"),
     ("base64", "account config ingress"),
     ("blake3", "queue storage submission"),
     ("chardetng", "submission"),
@@ -63,6 +68,8 @@ const HOUSES: &[(&str, &str)] = &[
     ("hayro_syntax", "render"),
     ("hickory_resolver", "ingress"),
     ("hmac", "account"),
+    ("hyper", "web"),
+    ("hyper_util", "web"),
     ("image", "render"),
     ("jiff", "time"),
     ("landlock", "render"),

@@ -66,7 +66,7 @@ fn c2_no_password_is_kept_logged_or_sent_in_any_form() {
     ];
     let made = Made::shared();
     let setup = Setup::new(&accounts).set("lock", "strikes", "100");
-    let mut gateway = Gateway::start(setup.tls(made).log("trace"));
+    let mut gateway = Gateway::start(setup.web().tls(made).log("trace"));
     for way in ways() {
         let reply = way.send(&gateway);
         assert!(reply.starts_with(way.expected), "{}: {reply}", way.name);

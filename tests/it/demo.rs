@@ -7,6 +7,8 @@ use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
 
+use crate::gateway::Browser;
+
 /// `demo` with its scratch folder below `temporary`.
 fn demo(temporary: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faxgate"));
@@ -149,9 +151,12 @@ fn it_serves_on_until_it_is_told_to_end_and_then_leaves_nothing_running() {
     let dir = tempfile::tempdir().unwrap();
     let mut running = demo(dir.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
-    let mut address = None;
+    let (mut address, mut web) = (None, None);
     for line in lines.by_ref() {
         let line = line.unwrap();
+        if let Some((_, at)) = line.split_once("account web   http://") {
+            web = Some(at.trim_end_matches('/').to_owned());
+        }
         if let Some((_, at)) = line.split_once("mail to fax   smtp://") {
             address = Some(at.to_owned());
         }
@@ -161,6 +166,10 @@ fn it_serves_on_until_it_is_told_to_end_and_then_leaves_nothing_running() {
     }
     let address = address.expect("the address of the mail door");
     assert!(std::net::TcpStream::connect(&address).is_ok());
+    let mut browser = Browser::at(web.unwrap().parse().unwrap());
+    assert_eq!(browser.log_in("tanaka", "kaki8sample").code, 303);
+    let history = browser.get("/sent").body();
+    assert!(history.contains("03-1111-2222") && history.contains("6002"));
     let id = running.id().to_string();
     let interrupted = Command::new("kill").args(["-INT", &id]).status().unwrap();
     assert!(interrupted.success());

@@ -6,6 +6,7 @@
 )]
 
 mod account;
+mod browser;
 mod command;
 mod http;
 mod mail;
@@ -37,6 +38,7 @@ use crate::certificates::Made;
 pub(crate) use account::Account;
 pub(crate) use account::RIGHT;
 pub(crate) use account::hash_of;
+pub(crate) use browser::Browser;
 pub(crate) use command::Output;
 pub(crate) use command::run_with_input;
 pub(crate) use mail::Mail;
@@ -135,8 +137,8 @@ impl Setup {
         setup.file("key.pem", made.key.as_bytes())
     }
 
-    fn listener(&self, key: &str) -> Option<SocketAddr> {
-        let list = self.sections.get("smtp")?.get(key)?;
+    fn listener(&self, section: &str, key: &str) -> Option<SocketAddr> {
+        let list = self.sections.get(section)?.get(key)?;
         list.trim_matches(['[', ']', '"']).parse().ok()
     }
 
@@ -178,6 +180,8 @@ pub(crate) struct Gateway {
     pub(crate) submission: Option<SocketAddr>,
     /// Where operators are answered.
     pub(crate) monitor: SocketAddr,
+    /// Where browsers are answered.
+    pub(crate) web: Option<SocketAddr>,
     /// The mail server behind it.
     pub(crate) sink: Sink,
     dir: TempDir,
@@ -216,10 +220,11 @@ impl Gateway {
             std::fs::write(path, bytes).unwrap();
         }
         let mut gateway = Self {
-            smtp_tls: setup.listener("listen_tls"),
-            submission: setup.listener("listen_submission"),
+            smtp_tls: setup.listener("smtp", "listen_tls"),
+            submission: setup.listener("smtp", "listen_submission"),
             smtp: SocketAddr::from(([127, 0, 0, 1], smtp)),
             monitor: SocketAddr::from(([127, 0, 0, 1], monitor)),
+            web: setup.listener("web", "listen"),
             sink,
             dir,
             log,

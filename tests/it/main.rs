@@ -53,3 +53,5 @@ mod smuggling;
 mod tls;
 mod tls_mistakes;
 mod verification;
+mod web_login;
+mod web_pages;

@@ -127,6 +127,11 @@ impl Stage {
         self.gateway.monitor
     }
 
+    /// Where browsers are answered.
+    pub(super) fn web(&self) -> Option<SocketAddr> {
+        self.gateway.web.first().copied()
+    }
+
     /// `at` as the gateway's customers read it.
     pub(super) fn local(&self, at: Timestamp) -> String {
         let zone = &self.loaded.config.gateway.time_zone;

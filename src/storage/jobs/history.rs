@@ -65,7 +65,7 @@ pub struct AttemptRow {
     pub remote_id: String,
 }
 
-const COLUMNS: &str = "job.id, job.batch, job.account, job.destination, job.contact, job.state, job.status,
+pub(super) const COLUMNS: &str = "job.id, job.batch, job.account, job.destination, job.contact, job.state, job.status,
     job.reason, job.attempts, job.next_at, job.pages_sent, job.remote_id, job.duration_ms, job.created_at,
     job.settled_at, batch.reference, job.recipient FROM job JOIN batch ON batch.id = job.batch";
 
@@ -248,7 +248,7 @@ pub fn purge_history(
     Ok((batches, old_events + old_mails))
 }
 
-fn job_row(row: &Row) -> Result<JobRow, StorageError> {
+pub(super) fn job_row(row: &Row) -> Result<JobRow, StorageError> {
     Ok(JobRow {
         id: row.integer(0),
         batch: row.integer(1),

@@ -25,7 +25,42 @@ pub(super) fn all(gateway: &Gateway, made: &Made) -> String {
     said += &in_commands(gateway);
     said += &in_chunks(gateway);
     said += &broken_off(gateway, made);
+    said += &in_a_browser(gateway);
     said
+}
+
+/// The password where it belongs, right and wrong, and in every other field and place of a form.
+fn in_a_browser(gateway: &Gateway) -> String {
+    let wrong = format!("{CORE}-wrong");
+    let mut said = String::new();
+    let mut browser = gateway.browser();
+    for (login_id, password, code) in [
+        ("tanaka", CORE, 303),
+        ("tanaka", &wrong, 401),
+        ("nobody", CORE, 401),
+    ] {
+        let answer = browser.log_in(login_id, password);
+        assert_eq!(answer.code, code, "{}", answer.body());
+        said += &answer.body();
+        said += &format!("{:?}", answer.headers);
+        said += &browser.get("/sent").body();
+        browser.cookies.remove("faxgate");
+    }
+    let fields = [("password", CORE), ("login_id", "tanaka"), ("csrf", CORE)];
+    said += &browser.post("/login", &fields).body();
+    said += &browser.post("/logout", &[("csrf", CORE)]).body();
+    said += &browser
+        .post(&format!("/login?password={CORE}"), &fields)
+        .body();
+    said += &browser
+        .ask("POST", "/login", Some(&format!("password={CORE}&%")))
+        .body();
+    said += &browser.ask("POST", "/sent", Some(CORE)).body();
+    said += &browser.get(&format!("/{CORE}")).body();
+    browser
+        .further
+        .push(("Authorization".into(), base64(CORE.as_bytes())));
+    said + &browser.get("/login").body()
 }
 
 fn plain(session: &mut Smtp, password: &str) -> String {

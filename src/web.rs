@@ -1,0 +1,169 @@
+//! The account web: customers log in and see their faxes. Works without scripts; nothing comes from
+//! another host.
+//!
+//! * `listener` - connections, their limits, a stop in good order
+//! * `guard` - what holds for every request: limits by address, headers, foreign sites
+//! * `login`, `visitor` - who it is
+//! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
+
+mod cookie;
+mod error;
+mod guard;
+mod job;
+mod language;
+mod listener;
+mod login;
+mod page;
+mod picture;
+mod received;
+mod sent;
+mod settings;
+mod shown;
+mod visitor;
+mod words;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header;
+use axum::middleware;
+use axum::response::Redirect;
+use axum::routing::get;
+use axum::routing::post;
+use tokio::sync::Notify;
+use tokio::sync::Semaphore;
+
+use crate::account::directory::Directory;
+use crate::account::session::Sessions;
+use crate::admit::rate::Rate;
+use crate::authenticate::Authenticator;
+use crate::config;
+use crate::config::Config;
+use crate::storage::Store;
+use crate::time::Clock;
+use crate::time::Timestamp;
+
+pub use listener::bind;
+pub use listener::serve;
+
+/// The largest form: a login has three short fields.
+const MOST_BYTES: usize = 64 * 1024;
+/// Pictures of pages that are drawn at a time: one takes some 10 ms and 12 MB.
+const DRAWN_AT_A_TIME: usize = 2;
+
+/// What the account web is made of.
+pub struct Site {
+    /// The configuration.
+    config: Arc<Config>,
+    /// `[web]`
+    web: config::Web,
+    /// Accounts in force.
+    accounts: Arc<ArcSwap<Directory>>,
+    /// The one lock.
+    authenticator: Arc<Authenticator>,
+    /// Who has logged in.
+    sessions: Sessions,
+    /// Where `now` comes from.
+    clock: Arc<dyn Clock>,
+    /// Woken when there may be new mails: a login that locks writes a notice.
+    mail: Arc<Notify>,
+    requests: Rate<IpAddr>,
+    logins: Rate<IpAddr>,
+    drawing: Semaphore,
+}
+
+impl Site {
+    /// The site that `web` describes.
+    pub fn new(
+        config: Arc<Config>,
+        web: config::Web,
+        accounts: Arc<ArcSwap<Directory>>,
+        authenticator: Arc<Authenticator>,
+        clock: Arc<dyn Clock>,
+        mail: Arc<Notify>,
+    ) -> Self {
+        let sessions = Sessions {
+            store: authenticator.store.clone(),
+            key: authenticator.key.clone(),
+            idle: web.session_idle,
+            lasts: web.session_lasts,
+        };
+        Self {
+            config,
+            web,
+            accounts,
+            authenticator,
+            sessions,
+            clock,
+            mail,
+            requests: Rate::default(),
+            logins: Rate::default(),
+            drawing: Semaphore::new(DRAWN_AT_A_TIME),
+        }
+    }
+
+    fn store(&self) -> &Store {
+        &self.authenticator.store
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn is_secure(&self) -> bool {
+        self.web.base_url.is_secure()
+    }
+}
+
+/// Gives the metrics of this door their help text.
+pub fn describe_metrics() {
+    metrics::describe_counter!(
+        "faxgate_web_logins_total",
+        metrics::Unit::Count,
+        "Logins at the account web, by result."
+    );
+}
+
+/// The longest a request may take, its body and its answer included.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn router(site: Arc<Site>) -> Router {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/sent") }))
+        .route("/login", get(login::form).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/sent", get(sent::list))
+        .route("/sent/{id}", get(job::show))
+        .route("/sent/{id}/pages/{page}", get(job::picture))
+        .route("/received", get(received::list))
+        .route("/received/{id}", get(received::show))
+        .route("/received/{id}/fax.pdf", get(received::pdf))
+        .route("/received/{id}/pages/{page}", get(received::picture))
+        .route("/settings", get(settings::show))
+        .route("/settings/sessions", post(settings::end_others))
+        .fallback(error::not_found)
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&site),
+            guard::limit,
+        ))
+        .route("/assets/faxgate.css", get(style))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&site),
+            guard::headers,
+        ))
+        .with_state(site)
+}
+
+async fn style() -> impl axum::response::IntoResponse {
+    const STYLE: &str = include_str!("web/assets/faxgate.css");
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+    ];
+    (headers, STYLE)
+}

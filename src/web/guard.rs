@@ -1,0 +1,218 @@
+//! What holds for every request: limits by address and time, foreign sites, headers of every answer.
+
+use std::net::IpAddr;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::HeaderValue;
+use axum::http::Method;
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::config::Network;
+use crate::web::PATIENCE;
+use crate::web::Site;
+use crate::web::error;
+use crate::web::error::Trouble;
+use crate::web::listener::Peer;
+
+/// Where a request comes from, as limits count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client {
+    /// The browser's address.
+    pub(super) address: IpAddr,
+    /// The network that limits count by.
+    pub(super) network: IpAddr,
+}
+
+/// Refuses requests of an address that asks too much, and those that another site makes.
+pub(super) async fn limit(
+    State(site): State<Arc<Site>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let address = client(peer, request.headers(), &site.web.trusted_proxies);
+    let network = network(address);
+    let most = site.web.max_requests_per_minute;
+    if !site.requests.take(network, most, site.now()) {
+        return error::page(&site, request.headers(), Trouble::TooMany);
+    }
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    if changes && is_cross_site(request.headers(), site.web.base_url.authority()) {
+        return error::page(&site, request.headers(), Trouble::CrossSite);
+    }
+    let headers = request.headers().clone();
+    request.extensions_mut().insert(Client { address, network });
+    match tokio::time::timeout(PATIENCE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => error::page(&site, &headers, Trouble::Unavailable),
+    }
+}
+
+/// The browser's address: what the nearest proxy that is not ours says, from the right; anybody can write the
+/// rest of the line.
+fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
+    let is_ours = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(*address));
+    let mut nearest = peer;
+    let lines = headers.get_all("x-forwarded-for").into_iter();
+    let texts: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+    let hops = texts.iter().flat_map(|text| text.split(','));
+    let hops: Vec<&str> = hops.map(str::trim).collect();
+    for hop in hops.iter().rev() {
+        if !is_ours(&nearest) {
+            break;
+        }
+        let Ok(address) = hop.parse::<IpAddr>() else {
+            break;
+        };
+        nearest = address.to_canonical();
+    }
+    nearest
+}
+
+/// An address of IPv6 counts with all of its /64: one customer has as many as that.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let bits = u128::from(address) & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from(bits))
+        }
+    }
+}
+
+/// Whether a page of another site made the browser send this. Browsers say so themselves (Fetch Metadata);
+/// older ones name the page's origin. What says neither is no browser, and has no cookies to steal.
+fn is_cross_site(headers: &HeaderMap, own: &str) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let Some(origin) = text(header::ORIGIN) else {
+        return false;
+    };
+    let authority = origin.split_once("://").map_or("", |(_, rest)| rest);
+    let is_own = authority.eq_ignore_ascii_case(own);
+    let is_host = text(header::HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority));
+    !(is_own || is_host)
+}
+
+const HEADERS: [(&str, &str); 9] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    // With `no-referrer` browsers would name no origin with forms.
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=()",
+    ),
+    ("cache-control", "no-store"),
+    ("x-robots-tag", "noindex, nofollow"),
+];
+
+/// Adds to every answer what browsers are to do with it; what the answer says itself stands.
+pub(super) async fn headers(
+    State(site): State<Arc<Site>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let asked = request.headers().clone();
+    let response = next.run(request).await;
+    let mut response = match error::of_framework(response.status()) {
+        Some(trouble) if response.extensions().get::<error::Told>().is_none() => {
+            let mut told = error::page(&site, &asked, trouble);
+            if let Some(allow) = response.headers().get(header::ALLOW) {
+                told.headers_mut().insert(header::ALLOW, allow.clone());
+            }
+            told
+        }
+        Some(_) | None => response,
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        let name = HeaderName::from_static(name);
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    if site.is_secure() {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let pairs = pairs.iter();
+        let pairs = pairs.map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap()));
+        pairs.collect()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_names_the_browser_s_address() {
+        let proxies = [Network::parse("10.0.0.0/8").unwrap()];
+        for (peer, line, expected) in [
+            ("192.0.2.1", "198.51.100.7", "192.0.2.1"),
+            ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "198.51.100.7, 10.0.0.2", "198.51.100.7"),
+            ("10.0.0.1", "198.51.100.7, junk", "10.0.0.1"),
+            ("10.0.0.1", "", "10.0.0.1"),
+        ] {
+            let peer = peer.parse().unwrap();
+            let found = client(peer, &of(&[("x-forwarded-for", line)]), &proxies);
+            assert_eq!(found.to_string(), expected, "{peer} {line}");
+        }
+    }
+
+    #[test]
+    fn a_post_of_another_site_is_seen() {
+        let own = "fax.example";
+        for (headers, foreign) in [
+            (&[][..], false),
+            (&[("sec-fetch-site", "same-origin")], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "same-site")], true),
+            (&[("sec-fetch-site", "cross-site")], true),
+            (&[("origin", "https://fax.example")], false),
+            (&[("origin", "https://evil.example")], true),
+            (&[("origin", "null")], true),
+            (
+                &[
+                    ("origin", "http://127.0.0.1:8080"),
+                    ("host", "127.0.0.1:8080"),
+                ],
+                false,
+            ),
+        ] {
+            assert_eq!(is_cross_site(&of(headers), own), foreign, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_customer_count_together() {
+        let of = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+    }
+}

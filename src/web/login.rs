@@ -1,0 +1,258 @@
+//! `/login` and `/logout`.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::Form;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Redirect;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::account::session::Cookie;
+use crate::authenticate::person::TurnedAway;
+use crate::secret::Secret;
+use crate::smtp::Login;
+use crate::smtp::LoginProof;
+use crate::web::Site;
+use crate::web::cookie::Jar;
+use crate::web::error;
+use crate::web::error::Trouble;
+use crate::web::guard::Client;
+use crate::web::page;
+use crate::web::page::Frame;
+use crate::web::page::Moment;
+use crate::web::page::Tab;
+use crate::web::visitor;
+
+/// A longer login ID is nobody's.
+const MOST_CHARACTERS: usize = 200;
+
+/// What `POST /login` brings.
+#[derive(Deserialize)]
+pub(super) struct LoginForm {
+    #[serde(default)]
+    login_id: String,
+    #[serde(default)]
+    password: Typed,
+    #[serde(default)]
+    csrf: String,
+}
+
+/// A password as it was typed: wiped when dropped.
+#[derive(Default, Deserialize)]
+#[serde(from = "String")]
+struct Typed(Option<Secret>);
+
+impl From<String> for Typed {
+    fn from(text: String) -> Self {
+        Self(Some(Secret::new(text)))
+    }
+}
+
+/// A form that is a button: `POST /logout`, `POST /settings/sessions`.
+#[derive(Deserialize)]
+pub(super) struct ButtonForm {
+    /// Shows that we made it for this browser.
+    #[serde(default)]
+    pub(super) csrf: String,
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    f: Frame,
+    csrf: String,
+    login_id: String,
+    /// Why the last login was refused: title and text.
+    refused: Option<(&'static str, &'static str)>,
+}
+
+#[derive(Template)]
+#[template(path = "locked.html")]
+struct LockedPage {
+    f: Frame,
+    until: Moment,
+}
+
+/// `GET /login`
+pub(super) async fn form(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    if let Ok(Some(_)) = visitor::session(&site, &headers).await {
+        return Redirect::to("/sent").into_response();
+    }
+    let known = Jar::Form.find(&headers, site.is_secure());
+    let Some(cookie) = known.or_else(Cookie::random) else {
+        return error::page(&site, &headers, Trouble::Unavailable);
+    };
+    let f = Frame::stranger(&site, &headers);
+    let mut response = login_page(&site, f, &cookie, String::new(), StatusCode::OK, None);
+    give(&mut response, Jar::Form.set(&cookie, site.is_secure()));
+    response
+}
+
+fn login_page(
+    site: &Site,
+    f: Frame,
+    cookie: &Cookie,
+    login_id: String,
+    status: StatusCode,
+    refused: Option<(&'static str, &'static str)>,
+) -> Response {
+    let csrf = site.sessions.csrf(cookie);
+    let page = LoginPage {
+        f,
+        csrf,
+        login_id,
+        refused,
+    };
+    page::answer(status, &page)
+}
+
+/// `POST /login`: 303 to the history, 401 with the form, 423 while locked.
+pub(super) async fn log_in(
+    State(site): State<Arc<Site>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    Form(form): Form<LoginForm>,
+) -> Response {
+    let now = site.now();
+    let Some(cookie) = Jar::Form.find(&headers, site.is_secure()) else {
+        return error::page(&site, &headers, Trouble::Form);
+    };
+    if !site.sessions.is_csrf(&cookie, &form.csrf) {
+        return error::page(&site, &headers, Trouble::Form);
+    }
+    let most = site.web.max_logins_per_minute;
+    if !site.logins.take(client.network, most, now) {
+        count("too-many");
+        return error::page(&site, &headers, Trouble::TooMany);
+    }
+    let password = form
+        .password
+        .0
+        .unwrap_or_else(|| Secret::new(String::new()));
+    let login_id: String = form.login_id.trim().chars().take(MOST_CHARACTERS).collect();
+    let Some(session) = random() else {
+        return error::page(&site, &headers, Trouble::Unavailable);
+    };
+    let login = Login {
+        login_id: login_id.clone(),
+        proof: LoginProof::Password(password),
+        session,
+        peer: client.address,
+        received_at: now,
+    };
+    let directory = site.accounts.load_full();
+    match site.authenticator.person(&login, &directory, now).await {
+        Ok(account) => {
+            count("right");
+            if let Some(before) = Jar::Session.find(&headers, site.is_secure()) {
+                // It is replaced in the browser; that it ends by itself later is enough.
+                let _ = site.sessions.end(&before, now).await;
+            }
+            let opened = site
+                .sessions
+                .open(&account, client.address.to_string(), now)
+                .await;
+            opened.map_or_else(
+                |error| {
+                    tracing::error!(%error, "no session could be opened");
+                    error::page(&site, &headers, Trouble::Unavailable)
+                },
+                |session| let_in(&site, &headers, &session),
+            )
+        }
+        Err(turned_away) => {
+            // A strike that locks has written a notice.
+            site.mail.notify_one();
+            site.clock
+                .wait_until(now.plus(site.config.smtp.refusal_floor))
+                .await;
+            refused(&site, &headers, &cookie, login_id, turned_away)
+        }
+    }
+}
+
+fn let_in(site: &Site, headers: &HeaderMap, session: &Cookie) -> Response {
+    let mut response = see_other("/sent");
+    give(&mut response, Jar::Session.set(session, site.is_secure()));
+    let old = Jar::Form.find(headers, site.is_secure());
+    if old.is_some() {
+        give(&mut response, Jar::Form.forget(site.is_secure()));
+    }
+    response
+}
+
+fn refused(
+    site: &Site,
+    headers: &HeaderMap,
+    cookie: &Cookie,
+    login_id: String,
+    turned_away: TurnedAway,
+) -> Response {
+    let f = Frame::stranger(site, headers);
+    let t = f.t;
+    let (status, text) = match turned_away {
+        TurnedAway::Locked(until) => {
+            count("locked");
+            let until = site.moment(until);
+            return page::answer(StatusCode::LOCKED, &LockedPage { f, until });
+        }
+        TurnedAway::Wrong => (StatusCode::UNAUTHORIZED, (t.wrong_title, t.wrong)),
+        TurnedAway::Busy => (StatusCode::SERVICE_UNAVAILABLE, (t.busy_title, t.busy)),
+        TurnedAway::Storage => return error::framed(f, Trouble::Unavailable),
+    };
+    count(if status == StatusCode::UNAUTHORIZED {
+        "wrong"
+    } else {
+        "busy"
+    });
+    login_page(site, f, cookie, login_id, status, Some(text))
+}
+
+/// `POST /logout`
+pub(super) async fn log_out(
+    State(site): State<Arc<Site>>,
+    headers: HeaderMap,
+    Form(form): Form<ButtonForm>,
+) -> Response {
+    let Some(cookie) = Jar::Session.find(&headers, site.is_secure()) else {
+        return see_other("/login");
+    };
+    if !site.sessions.is_csrf(&cookie, &form.csrf) {
+        return error::page(&site, &headers, Trouble::Form);
+    }
+    if let Err(error) = site.sessions.end(&cookie, site.now()).await {
+        tracing::error!(%error, "a session could not be ended");
+        return error::page(&site, &headers, Trouble::Unavailable);
+    }
+    let mut response = see_other("/login");
+    give(&mut response, Jar::Session.forget(site.is_secure()));
+    response
+}
+
+fn see_other(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}
+
+fn give(response: &mut Response, cookie: Option<HeaderValue>) {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+fn random() -> Option<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(u64::from_le_bytes(bytes))
+}
+
+fn count(result: &'static str) {
+    metrics::counter!("faxgate_web_logins_total", "result" => result).increment(1);
+}

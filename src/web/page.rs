@@ -1,0 +1,112 @@
+//! What all pages share: the frame around them, and how a template becomes an answer.
+
+use askama::Template;
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+
+use crate::config::Account;
+use crate::config::Language;
+use crate::time::Timestamp;
+use crate::web::Site;
+use crate::web::error::Told;
+use crate::web::language;
+use crate::web::words;
+use crate::web::words::Words;
+
+/// A page of the menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tab {
+    /// `/sent`
+    Sent,
+    /// `/received`
+    Received,
+    /// `/settings`
+    Settings,
+}
+
+/// What stands around every page.
+pub(super) struct Frame {
+    /// The words of its language.
+    pub(super) t: &'static Words,
+    /// The language.
+    pub(super) language: Language,
+    /// Who has logged in.
+    pub(super) person: Option<Person>,
+    /// The name of the zone that times are shown in.
+    pub(super) zone: String,
+}
+
+/// Who has logged in, for the menu.
+pub(super) struct Person {
+    /// The login ID.
+    pub(super) login_id: String,
+    /// What the form of the log-out button carries.
+    pub(super) csrf: String,
+    /// The end of the account's lock, if one stands.
+    pub(super) locked_until: Option<String>,
+    /// Where one is.
+    pub(super) tab: Tab,
+}
+
+impl Person {
+    /// Whether one is at `tab`.
+    pub(super) fn is_at(&self, tab: Tab) -> bool {
+        self.tab == tab
+    }
+}
+
+impl Frame {
+    /// For somebody who has not logged in.
+    pub(super) fn stranger(site: &Site, headers: &HeaderMap) -> Self {
+        Self::of(site, headers, None)
+    }
+
+    /// In the language of the browser, or of `account`.
+    pub(super) fn of(site: &Site, headers: &HeaderMap, account: Option<&Account>) -> Self {
+        let gateway = &site.config.gateway;
+        let language = language::choose(headers, account, gateway.language);
+        Self {
+            t: words::of(language),
+            language,
+            person: None,
+            zone: gateway.time_zone.to_string(),
+        }
+    }
+}
+
+/// A point in time as a page shows it, and as programs read it.
+pub(super) struct Moment {
+    /// `2026-11-22 18:30:00` in the gateway's zone.
+    pub(super) shown: String,
+    /// RFC 3339.
+    pub(super) exact: String,
+}
+
+impl Site {
+    /// `at` for a page.
+    pub(super) fn moment(&self, at: Timestamp) -> Moment {
+        Moment {
+            shown: at.local(&self.config.gateway.time_zone),
+            exact: at.rfc3339(),
+        }
+    }
+}
+
+/// The answer that `template` makes.
+pub(super) fn answer(status: StatusCode, template: &impl Template) -> Response {
+    let mut response = match template.render() {
+        Ok(text) => {
+            let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+            (status, kind, text).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a page could not be made");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    };
+    response.extensions_mut().insert(Told);
+    response
+}

@@ -1,0 +1,99 @@
+//! Who asks: a person that has logged in, or nobody.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::response::Redirect;
+use axum::response::Response;
+
+use crate::account::session::Cookie;
+use crate::config::Account;
+use crate::storage::StorageError;
+use crate::web::Site;
+use crate::web::cookie::Jar;
+use crate::web::error;
+use crate::web::error::Trouble;
+use crate::web::page::Frame;
+use crate::web::page::Person;
+use crate::web::page::Tab;
+
+/// A person that has logged in. Pages take this, so that none can be made for nobody.
+pub(super) struct Visitor {
+    /// Whose faxes are shown: no other's ever.
+    pub(super) account: Arc<Account>,
+    /// Names the session.
+    pub(super) cookie: Cookie,
+    headers: HeaderMap,
+}
+
+impl Visitor {
+    /// The frame around a page of the menu.
+    pub(super) fn frame(&self, site: &Site, tab: Tab) -> Frame {
+        let mut frame = Frame::of(site, &self.headers, Some(&self.account));
+        let until = site.authenticator.locked_until(&self.account, site.now());
+        frame.person = Some(Person {
+            login_id: self.account.login_id.clone(),
+            csrf: site.sessions.csrf(&self.cookie),
+            locked_until: until.unwrap_or_default().map(|at| site.moment(at).shown),
+            tab,
+        });
+        frame
+    }
+
+    /// The page about `trouble` in the place of one of the menu.
+    pub(super) fn trouble(&self, site: &Site, tab: Tab, trouble: Trouble) -> Response {
+        error::framed(self.frame(site, tab), trouble)
+    }
+
+    /// What is found, or the page about why not.
+    pub(super) fn found<T>(
+        &self,
+        site: &Site,
+        tab: Tab,
+        found: Result<Option<T>, StorageError>,
+    ) -> Result<T, Box<Response>> {
+        match found {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Err(Box::new(self.trouble(site, tab, Trouble::NotFound))),
+            Err(error) => {
+                tracing::error!(%error, "the account web could not read the storage");
+                Err(Box::new(self.trouble(site, tab, Trouble::Unavailable)))
+            }
+        }
+    }
+}
+
+/// The session that the browser's cookie names, if there is one.
+pub(super) async fn session(
+    site: &Site,
+    headers: &HeaderMap,
+) -> Result<Option<(Arc<Account>, Cookie)>, StorageError> {
+    let Some(cookie) = Jar::Session.find(headers, site.is_secure()) else {
+        return Ok(None);
+    };
+    let directory = site.accounts.load_full();
+    let found = site.sessions.find(&cookie, &directory, site.now()).await?;
+    Ok(found.map(|account| (account, cookie)))
+}
+
+impl FromRequestParts<Arc<Site>> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
+        match session(site, &parts.headers).await {
+            Ok(Some((account, cookie))) => Ok(Self {
+                account,
+                cookie,
+                headers: parts.headers.clone(),
+            }),
+            Ok(None) => Err(Redirect::to("/login").into_response()),
+            Err(error) => {
+                tracing::error!(%error, "a session could not be looked up");
+                Err(error::page(site, &parts.headers, Trouble::Unavailable))
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A browser without scripts: pages, forms, cookies.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+
+use super::Gateway;
+use super::Setup;
+use super::free_port;
+
+/// What the gateway answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The status code.
+    pub(crate) code: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The content.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(all: &[u8]) -> Self {
+        let end = all.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
+        let head = std::str::from_utf8(&all[..end]).unwrap();
+        let mut lines = head.split("\r\n");
+        let code = lines.next().unwrap().split(' ').nth(1).unwrap();
+        let fields = lines.map(|line| line.split_once(": ").unwrap());
+        Self {
+            code: code.parse().unwrap(),
+            headers: fields
+                .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+                .collect(),
+            bytes: all[end + 4..].to_vec(),
+        }
+    }
+
+    /// The content as text.
+    pub(crate) fn body(&self) -> String {
+        String::from_utf8(self.bytes.clone()).unwrap()
+    }
+
+    /// The first field of this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.headers.iter();
+        let found = fields.find(|(field, _)| field == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The hidden field of its first form.
+    pub(crate) fn csrf(&self) -> String {
+        let body = self.body();
+        let (_, rest) = body.split_once("name=\"csrf\" value=\"").unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    }
+}
+
+/// A browser with its cookies.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    address: SocketAddr,
+    /// Its cookies by name.
+    pub(crate) cookies: BTreeMap<String, String>,
+    /// Further fields of every request.
+    pub(crate) further: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// With an account web on a free port.
+    pub(crate) fn web(self) -> Self {
+        let listen = format!("[\"127.0.0.1:{}\"]", free_port());
+        self.set("web", "listen", &listen)
+            .set("web", "max_logins_per_minute", "0")
+            .set("web", "max_requests_per_minute", "0")
+    }
+}
+
+impl Gateway {
+    /// A browser that has never been here; it asks for English.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::at(self.web.unwrap())
+    }
+
+    /// One that has logged in.
+    pub(crate) fn logged_in(&self, login_id: &str, password: &str) -> Browser {
+        let mut browser = self.browser();
+        let answer = browser.log_in(login_id, password);
+        assert_eq!(answer.code, 303, "{}", answer.body());
+        assert_eq!(answer.header("location"), Some("/sent"));
+        browser
+    }
+}
+
+impl Browser {
+    /// A browser for the site at `address`; it asks for English.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            cookies: BTreeMap::new(),
+            further: vec![("Accept-Language".to_owned(), "en".to_owned())],
+        }
+    }
+
+    /// Fetches a page.
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
+        self.ask("GET", path, None)
+    }
+
+    /// Sends a form.
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
+        self.ask("POST", path, Some(&fields.join("&")))
+    }
+
+    /// Fetches the login form and sends it.
+    pub(crate) fn log_in(&mut self, login_id: &str, password: &str) -> Answer {
+        let csrf = self.get("/login").csrf();
+        let fields = [
+            ("login_id", login_id),
+            ("password", password),
+            ("csrf", &csrf),
+        ];
+        self.post("/login", &fields)
+    }
+
+    /// Any request.
+    pub(crate) fn ask(&mut self, method: &str, path: &str, form: Option<&str>) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        for (name, value) in &self.further {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let cookies = self.cookies.iter();
+        let cookies: Vec<String> = cookies.map(|(n, v)| format!("{n}={v}")).collect();
+        if !cookies.is_empty() {
+            head += &format!("Cookie: {}\r\n", cookies.join("; "));
+        }
+        if let Some(form) = form {
+            let length = form.len();
+            head += &format!(
+                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
+            );
+        }
+        head += "Connection: close\r\n\r\n";
+        head += form.unwrap_or_default();
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        let answer = Answer::parse(&all);
+        self.keep(&answer);
+        answer
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        let lines = answer.headers.iter();
+        for (_, line) in lines.filter(|(name, _)| name == "set-cookie") {
+            let (pair, attributes) = line.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            match attributes.contains("Max-Age=0") {
+                true => self.cookies.remove(name),
+                false => self.cookies.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+    }
+}
+
+/// As forms encode it (application/x-www-form-urlencoded).
+fn encoded(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    let one = |byte: u8| match plain(&byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
+}
