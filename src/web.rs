@@ -54,6 +54,8 @@ pub use listener::serve;
 const MOST_BYTES: usize = 64 * 1024;
 /// Pictures of pages that are drawn at a time: one takes some 10 ms and 12 MB.
 const DRAWN_AT_A_TIME: usize = 2;
+/// Searches of the history that run at a time: one may look at every fax of an account.
+const SEARCHED_AT_A_TIME: usize = 4;
 
 /// What the account web is made of.
 pub struct Site {
@@ -73,7 +75,8 @@ pub struct Site {
     mail: Arc<Notify>,
     requests: Rate<IpAddr>,
     logins: Rate<IpAddr>,
-    drawing: Semaphore,
+    drawing: Arc<Semaphore>,
+    searching: Arc<Semaphore>,
 }
 
 impl Site {
@@ -102,7 +105,8 @@ impl Site {
             mail,
             requests: Rate::default(),
             logins: Rate::default(),
-            drawing: Semaphore::new(DRAWN_AT_A_TIME),
+            drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
+            searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
         }
     }
 

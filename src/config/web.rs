@@ -107,13 +107,16 @@ impl Web {
 
     /// What the operator should know of it: one line; `None`: nothing.
     pub fn warning(&self) -> Option<String> {
-        let exposed = !self.base_url.secure && !self.base_url.is_this_machine();
-        exposed.then(|| {
-            format!(
-                "base_url {} sends passwords in clear over the network; use https",
-                self.base_url
-            )
-        })
+        let url = &self.base_url;
+        if !url.secure {
+            let clear =
+                || format!("base_url {url} sends passwords in clear over the network; use https");
+            return (!url.is_this_machine()).then(clear);
+        }
+        let alike = "is behind a proxy that trusted_proxies does not name: all browsers count as one address";
+        self.trusted_proxies
+            .is_empty()
+            .then(|| format!("base_url {url} {alike}"))
     }
 
     pub(super) fn show(&self) -> Table {
@@ -255,11 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_the_network_without_tls_is_worth_a_warning() {
+    fn passwords_in_clear_and_proxies_without_a_name_are_worth_a_warning() {
         for (url, warned) in [
             ("http://fax.example", true),
             ("http://192.0.2.1:8080", true),
-            ("https://fax.example", false),
+            ("https://fax.example", true),
             ("http://127.0.0.1:8080", false),
             ("http://[::1]:8080", false),
             ("http://localhost:8080", false),
@@ -270,5 +273,11 @@ mod tests {
             };
             assert_eq!(web.warning().is_some(), warned, "{url}");
         }
+        let behind_a_proxy = Web {
+            base_url: BaseUrl::parse("https://fax.example").unwrap(),
+            trusted_proxies: vec![Network::parse("127.0.0.1").unwrap()],
+            ..Web::default()
+        };
+        assert_eq!(behind_a_proxy.warning(), None);
     }
 }

@@ -32,6 +32,8 @@ const MOST_CONNECTIONS: usize = 1000;
 const MOST_FROM_ONE: usize = 100;
 /// A request's header must have come in this time; a connection may be quiet as long.
 const HEADER_TIME: Duration = Duration::from_secs(15);
+/// Most bytes of a request's header.
+const BUFFER: usize = 32 * 1024;
 /// A connection is closed after this time, whatever it does.
 const LONGEST: Duration = Duration::from_secs(600);
 /// How long requests that go on may take when the gateway stops.
@@ -87,6 +89,7 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, mut stopping: watch::
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIME)
+            .max_buf_size(BUFFER)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

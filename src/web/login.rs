@@ -17,9 +17,11 @@ use serde::Deserialize;
 
 use crate::account::session::Cookie;
 use crate::authenticate::person::TurnedAway;
+use crate::config::Account;
 use crate::secret::Secret;
 use crate::smtp::Login;
 use crate::smtp::LoginProof;
+use crate::time::Timestamp;
 use crate::web::Site;
 use crate::web::cookie::Jar;
 use crate::web::error;
@@ -148,8 +150,7 @@ pub(super) async fn log_in(
         peer: client.address,
         received_at: now,
     };
-    let directory = site.accounts.load_full();
-    match site.authenticator.person(&login, &directory, now).await {
+    match judged(&site, login, now).await {
         Ok(account) => {
             count("right");
             if let Some(before) = Jar::Session.find(&headers, site.is_secure()) {
@@ -169,14 +170,31 @@ pub(super) async fn log_in(
             )
         }
         Err(turned_away) => {
-            // A strike that locks has written a notice.
-            site.mail.notify_one();
             site.clock
                 .wait_until(now.plus(site.config.smtp.refusal_floor))
                 .await;
             refused(&site, &headers, &cookie, login_id, turned_away)
         }
     }
+}
+
+/// Judges in a task of its own: whoever hangs up while the password is checked is counted all the same.
+async fn judged(
+    site: &Arc<Site>,
+    login: Login,
+    now: Timestamp,
+) -> Result<Arc<Account>, TurnedAway> {
+    let judge = Arc::clone(site);
+    let judging = tokio::spawn(async move {
+        let directory = judge.accounts.load_full();
+        let judged = judge.authenticator.person(&login, &directory, now).await;
+        if judged.is_err() {
+            // A strike that locks has written a notice.
+            judge.mail.notify_one();
+        }
+        judged
+    });
+    judging.await.unwrap_or(Err(TurnedAway::Storage))
 }
 
 fn let_in(site: &Site, headers: &HeaderMap, session: &Cookie) -> Response {

@@ -46,10 +46,11 @@ pub(super) async fn draw(site: &Site, name: String, pages: u32, text: &str) -> O
     if !(1..=pages).contains(&n) {
         return None;
     }
-    // Held while it is drawn; closed only with the gateway.
-    let _turn = site.drawing.acquire().await.ok()?;
+    // Held by the work itself: it goes on when the browser hangs up.
+    let turn = Arc::clone(&site.drawing).acquire_owned().await.ok()?;
     let store = site.store().clone();
     let drawn = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let file = stored(&store, &name, pages)?;
         let drawn = render::png_page(&file, n);
         drawn.map_err(|error| tracing::error!(%error, "a page could not be drawn"))
@@ -60,9 +61,10 @@ pub(super) async fn draw(site: &Site, name: String, pages: u32, text: &str) -> O
 
 /// The fax in the stored file `name` as a PDF to download; `None` if its pages are gone.
 pub(super) async fn pdf(site: &Site, name: String, pages: u32, id: i64) -> Option<Response> {
-    let _turn = site.drawing.acquire().await.ok()?;
+    let turn = Arc::clone(&site.drawing).acquire_owned().await.ok()?;
     let store = site.store().clone();
     let written = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let file = stored(&store, &name, pages)?;
         let written = render::to_pdf(&file, &format!("fax {id}"));
         written.map_err(|error| tracing::error!(%error, "a PDF could not be made"))

@@ -149,9 +149,12 @@ pub(super) async fn list(
         return page::answer(StatusCode::BAD_REQUEST, &page);
     };
     let (account, before) = (visitor.account.id.clone(), page.q.before());
-    let found = site
-        .store()
-        .read(move |tx| jobs::search(tx, &account, &search, before, PAGE + 1));
+    // Held by the search itself: it goes on when the browser hangs up.
+    let turn = Arc::clone(&site.searching).acquire_owned().await;
+    let found = site.store().read(move |tx| {
+        let _turn = turn;
+        jobs::search(tx, &account, &search, before, PAGE + 1)
+    });
     let found = visitor.found(&site, Tab::Sent, found.await.map(Some));
     let mut jobs = match found {
         Ok(jobs) => jobs,

@@ -71,6 +71,16 @@ fn a_right_login_leads_to_the_history_under_a_new_session() {
 }
 
 #[test]
+fn c3_who_hangs_up_while_the_password_is_checked_is_counted_all_the_same() {
+    let gateway = start();
+    let mut browser = gateway.browser();
+    wait_for("the lock", || {
+        browser.log_in_and_hang_up("tanaka", WRONG);
+        gateway.is_locked("tanaka").then_some(())
+    });
+}
+
+#[test]
 fn i8_three_wrong_logins_lock_every_door_and_say_until_when() {
     let made = Made::shared();
     let accounts = [Account::tanaka(), Account::suzuki()];

@@ -130,6 +130,23 @@ impl Browser {
 
     /// Any request.
     pub(crate) fn ask(&mut self, method: &str, path: &str, form: Option<&str>) -> Answer {
+        let mut stream = self.begin(method, path, form);
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        let answer = Answer::parse(&all);
+        self.keep(&answer);
+        answer
+    }
+
+    /// Sends the login form and hangs up before the answer.
+    pub(crate) fn log_in_and_hang_up(&mut self, login_id: &str, password: &str) {
+        let csrf = self.get("/login").csrf();
+        let form = format!("login_id={login_id}&password={password}&csrf={csrf}");
+        drop(self.begin("POST", "/login", Some(&form)));
+    }
+
+    /// Sends a request and does not wait for its answer.
+    fn begin(&self, method: &str, path: &str, form: Option<&str>) -> TcpStream {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in &self.further {
             head += &format!("{name}: {value}\r\n");
@@ -149,11 +166,7 @@ impl Browser {
         head += form.unwrap_or_default();
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
-        let mut all = Vec::new();
-        stream.read_to_end(&mut all).unwrap();
-        let answer = Answer::parse(&all);
-        self.keep(&answer);
-        answer
+        stream
     }
 
     fn keep(&mut self, answer: &Answer) {
