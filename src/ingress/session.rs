@@ -218,7 +218,16 @@ impl<'s, D: Door> Session<'s, D> {
         *bytes = bytes.get(used..).unwrap_or_default();
         self.tally.messages += 1;
         let transaction = self.transaction.take()?;
-        match reader.finish() {
+        self.end_of_message(*transaction, reader.finish())
+    }
+
+    /// What DATA and BDAT both end with: the message, or why it is refused.
+    fn end_of_message(
+        &mut self,
+        transaction: Transaction,
+        content: Result<Zeroizing<Vec<u8>>, Flaw>,
+    ) -> Option<Event> {
+        match content {
             Ok(raw) => Some(Event::Message(Box::new(Arrived {
                 envelope: Envelope {
                     reverse_path: transaction.reverse_path,

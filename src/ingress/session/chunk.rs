@@ -1,6 +1,5 @@
 //! BDAT (RFC 3030): a message in pieces whose length is said before.
 
-use super::Arrived;
 use super::Event;
 use super::Session;
 use super::Transaction;
@@ -9,7 +8,6 @@ use crate::ingress::command::ChunkSize;
 use crate::ingress::message::Pieces;
 use crate::ingress::reply;
 use crate::ingress::reply::Reply;
-use crate::smtp::Envelope;
 
 /// A chunk that is arriving.
 pub(super) struct Chunk {
@@ -118,23 +116,9 @@ impl<D: Door> Session<'_, D> {
     }
 
     fn last_chunk(&mut self) -> Option<Event> {
-        let transaction = self.transaction.take()?;
+        let mut transaction = self.transaction.take()?;
         self.tally.messages += 1;
-        match transaction.pieces?.finish() {
-            Ok(raw) => Some(Event::Message(Box::new(Arrived {
-                envelope: Envelope {
-                    reverse_path: transaction.reverse_path,
-                    recipients: transaction.recipients,
-                    returned: transaction.returned,
-                    envelope_id: transaction.envelope_id,
-                },
-                raw,
-                account: transaction.account,
-            }))),
-            Err(flaw) => {
-                self.refuse_message(flaw);
-                None
-            }
-        }
+        let pieces = transaction.pieces.take()?;
+        self.end_of_message(*transaction, pieces.finish())
     }
 }
