@@ -4,6 +4,7 @@ pub mod certificate;
 pub mod credential;
 pub mod directory;
 pub mod lockout;
+pub mod notice;
 pub mod policy;
 pub mod scram;
 pub mod session;

@@ -3,6 +3,7 @@
 //! Everything here is a function of its arguments, so a mail can be written again and is the same
 //! octet for octet. [`Courier`] alone talks to the network, and knows nothing of what it carries.
 
+mod access;
 mod courier;
 mod header;
 mod jis;
@@ -26,6 +27,8 @@ use crate::status::Status;
 use crate::time::Timestamp;
 use crate::time::Zone;
 
+pub use access::AccessFacts;
+pub use access::access_notice;
 pub use courier::Courier;
 pub use courier::DeliveryError;
 pub use notice::forward;

@@ -85,6 +85,21 @@ pub struct Refused<'a> {
     pub reason: &'a str,
 }
 
+/// What a person did to an account in the account web, or a command did: the audit trail is made of these.
+#[derive(Clone, Copy, Debug)]
+pub struct Act<'a> {
+    /// The account that was acted on.
+    pub account: &'a str,
+    /// Who did it: an account's id, or `command`.
+    pub by: &'a str,
+    /// The client's address; empty for commands.
+    pub peer: &'a str,
+    /// What was done, in one word such as `password-changed`.
+    pub what: &'static str,
+    /// Why, or what exactly: for people to read. Never a secret.
+    pub detail: &'a str,
+}
+
 /// A place to write events: a transaction, identifiers, the present time.
 pub struct Log<'a> {
     tx: &'a mut dyn Transaction,
@@ -310,6 +325,18 @@ impl<'a> Log<'a> {
             "logged-out",
             Subject::account(account),
             json!({ "door": "web", "sessions": sessions }),
+        )
+    }
+
+    /// A person did something that the audit trail keeps.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn acted(&mut self, act: &Act<'_>) -> Result<(), StorageError> {
+        self.write(
+            "acted",
+            Subject::account(act.account),
+            json!({ "by": act.by, "peer": act.peer, "what": act.what, "detail": act.detail }),
         )
     }
 

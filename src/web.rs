@@ -8,6 +8,7 @@
 
 mod cookie;
 mod error;
+mod form;
 mod guard;
 mod job;
 mod language;

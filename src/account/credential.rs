@@ -319,6 +319,25 @@ pub fn strengthen(
     Ok(true)
 }
 
+/// Stores `hash`, of another password, in the place of the one of this kind; `initial` if that must be replaced
+/// before anything else is done with it. The one in the accounts file is out of force until somebody writes
+/// another one there.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn change(
+    tx: &mut dyn Transaction,
+    account: &Account,
+    kind: CredentialKind,
+    hash: &str,
+    initial: bool,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let replaces = fingerprint(account.hash(kind).unwrap_or_default());
+    let word = kind.as_str();
+    accounts::change_credential(tx, &account.id, word, &replaces, (hash, initial), now)
+}
+
 fn fingerprint(hash: &str) -> [u8; 32] {
     Sha256::digest(hash.as_bytes()).into()
 }

@@ -63,6 +63,15 @@ pub struct Sessions {
     pub lasts: Duration,
 }
 
+/// A session that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Whose it is.
+    pub account: Arc<Account>,
+    /// When its password was last typed.
+    pub proved_at: Timestamp,
+}
+
 /// An open session, as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
@@ -107,6 +116,7 @@ impl Sessions {
             peer,
             opened_at: now,
             seen_at: now,
+            proved_at: now,
         };
         let (store, idle_since) = (self.store.clone(), now.minus(self.idle));
         let opened = self.store.write(move |tx| {
@@ -126,7 +136,7 @@ impl Sessions {
         cookie: &Cookie,
         directory: &Directory,
         now: Timestamp,
-    ) -> Result<Option<Arc<Account>>, StorageError> {
+    ) -> Result<Option<Found>, StorageError> {
         let name = sessions::name_of(cookie.expose());
         let limits = (self.idle, self.lasts);
         let row = self
@@ -148,7 +158,21 @@ impl Sessions {
                 .write(move |tx| sessions::seen(tx, &name, now))
                 .await?;
         }
-        Ok(Some(Arc::clone(account)))
+        Ok(Some(Found {
+            account: Arc::clone(account),
+            proved_at: row.proved_at,
+        }))
+    }
+
+    /// The password of the session with this cookie was typed again.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn proved(&self, cookie: &Cookie, now: Timestamp) -> Result<(), StorageError> {
+        let name = sessions::name_of(cookie.expose());
+        self.store
+            .write(move |tx| sessions::proved(tx, &name, now))
+            .await
     }
 
     /// The open sessions of `account`, the newest first; `cookie` says which of them asks.

@@ -17,6 +17,8 @@ use super::phc;
 use super::profile::Profile;
 use super::queue;
 use super::result_mail::ResultMail;
+use super::role::ROLES;
+use super::role::Role;
 use super::scram::ScramVerifier;
 use super::section::Entry;
 use super::section::Section;
@@ -36,10 +38,16 @@ pub struct Account {
     pub email: Option<Address>,
     /// The profile in force.
     pub profile: Arc<Profile>,
+    /// What its person may do in the account web.
+    pub role: Role,
+    /// The company it is a member of: its company admins see and help it.
+    pub company: Option<String>,
     /// Who may send.
     pub senders: Vec<SenderPattern>,
     /// Argon2id hashes in PHC form, one of a kind.
     pub passwords: BTreeMap<CredentialKind, String>,
+    /// Whether the passwords written here are initial ones, which a person must replace first (row I1).
+    pub password_initial: bool,
     /// What proves a SCRAM-SHA-256 login.
     pub scram: Option<ScramVerifier>,
     /// SHA-256 of client certificates (DER) that prove a session.
@@ -134,6 +142,9 @@ impl Account {
             login_id,
             email,
             profile: profile?,
+            role: section.or("role", Role::Customer, |value| forms::word(value, &ROLES)),
+            company: section.optional("company", name),
+            password_initial: section.or("password_initial", false, forms::boolean),
             senders,
             passwords,
             scram: section.optional("scram", scram),
@@ -162,6 +173,10 @@ impl Account {
 
     /// What no key can know alone.
     fn check(&self, section: &mut Section<'_, '_>) {
+        if self.role == Role::CompanyAdmin && !section.has("company") {
+            let problem = "a company admin has no company";
+            section.mistake("role", problem, "company = \"…\" as well");
+        }
         let asked_for = self.profile.doors.body.as_str();
         if self.password_in_body && !section.has(asked_for) {
             let accepted = &format!("{asked_for} = \"…\" as well, from faxgate hash-password");

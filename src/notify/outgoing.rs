@@ -16,6 +16,7 @@ use crate::fax::FaxFile;
 use crate::fax::StationId;
 use crate::lock::Reach;
 use crate::notify;
+use crate::notify::AccessFacts;
 use crate::notify::Attachment;
 use crate::notify::Courier;
 use crate::notify::DeliveryError;
@@ -82,6 +83,14 @@ struct LockPayload {
     tier: String,
     reach: String,
     until: i64,
+}
+
+#[derive(Deserialize)]
+struct AccessPayload {
+    what: String,
+    by: String,
+    peer: String,
+    detail: String,
 }
 
 #[derive(Deserialize)]
@@ -190,6 +199,7 @@ impl Outgoing {
 
     async fn write_out(&self, row: &MailRow, with_pages: bool) -> Result<Mail, Unwritten> {
         match row.kind {
+            Kind::Access => self.access_notice(row),
             Kind::Forward => self.forward(row).await,
             Kind::Lock => self.lock_notice(row),
             Kind::Report => self.report(row, with_pages).await,
@@ -206,6 +216,24 @@ impl Outgoing {
             zone: self.config.gateway.time_zone.clone(),
             in_reply_to,
         }
+    }
+
+    fn access_notice(&self, row: &MailRow) -> Result<Mail, Unwritten> {
+        let payload: AccessPayload = payload(row)?;
+        let directory = self.accounts.load();
+        let account = directory.by_id(&row.account);
+        let facts = AccessFacts {
+            account: row.account.clone(),
+            login_id: account.map_or_else(|| row.account.clone(), |a| a.login_id.clone()),
+            what: payload.what,
+            by: payload.by,
+            peer: payload.peer,
+            detail: payload.detail,
+            at: row.created_at,
+            zone: self.config.gateway.time_zone.clone(),
+            language: self.config.gateway.language,
+        };
+        Ok(notify::access_notice(&facts, &self.header(row, None)))
     }
 
     fn lock_notice(&self, row: &MailRow) -> Result<Mail, Unwritten> {
@@ -315,7 +343,7 @@ fn is_too_large(outcome: &Result<(), DeliveryError>) -> bool {
 fn is_told_by_words(kind: Kind) -> bool {
     match kind {
         Kind::Report | Kind::Result => true,
-        Kind::Forward | Kind::Lock => false,
+        Kind::Access | Kind::Forward | Kind::Lock => false,
     }
 }
 
@@ -376,7 +404,7 @@ fn job_facts(job: &JobRow, format: ResultFormat) -> JobFacts {
 fn about(row: &MailRow) -> Subject<'_> {
     match row.kind {
         Kind::Forward => Subject::received(&row.account, row.subject_id),
-        Kind::Lock => Subject::account(&row.account),
+        Kind::Access | Kind::Lock => Subject::account(&row.account),
         Kind::Report | Kind::Result => Subject::batch(&row.account, row.subject_id),
     }
 }

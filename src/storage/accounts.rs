@@ -135,8 +135,14 @@ pub struct StoredCredential {
     pub replaces: [u8; 32],
     /// Argon2id in PHC form.
     pub hash: String,
-    /// Counts up with every change.
+    /// Counts up with every change of the hash.
     pub version: i64,
+    /// Counts up with every change of the password itself.
+    pub epoch: i64,
+    /// Whether it must be replaced before anything else is done with it (rows I1, W3).
+    pub initial: bool,
+    /// When it was stored.
+    pub changed_at: Timestamp,
 }
 
 /// The stored password of this kind.
@@ -149,7 +155,7 @@ pub fn credential(
     kind: &str,
 ) -> Result<Option<StoredCredential>, StorageError> {
     let row = tx.first(
-        "SELECT replaces, hash, version FROM credential WHERE account = ?1 AND kind = ?2",
+        "SELECT replaces, hash, version, epoch, initial, changed_at FROM credential WHERE account = ?1 AND kind = ?2",
         &[account.into(), kind.into()],
     )?;
     row.map(|row| {
@@ -161,12 +167,45 @@ pub fn credential(
                 .ok_or_else(|| StorageError::Damaged("credential.replaces".to_owned()))?,
             hash: row.text(1).to_owned(),
             version: row.integer(2),
+            epoch: row.integer(3),
+            initial: row.integer(4) != 0,
+            changed_at: Timestamp::from_ms(row.integer(5)),
         })
     })
     .transpose()
 }
 
-/// Stores a password of this kind in the place of the one before.
+/// Stores another password of this kind in the place of the one before.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn change_credential(
+    tx: &mut dyn Transaction,
+    account: &str,
+    kind: &str,
+    replaces: &[u8; 32],
+    (hash, initial): (&str, bool),
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "INSERT INTO credential(account, kind, version, epoch, initial, replaces, hash, changed_at)
+         VALUES(?1, ?2, 1, 1, ?6, ?3, ?4, ?5)
+         ON CONFLICT(account, kind) DO UPDATE
+         SET version = credential.version + 1, epoch = credential.epoch + 1, initial = ?6, replaces = ?3,
+             hash = ?4, changed_at = ?5",
+        &[
+            account.into(),
+            kind.into(),
+            replaces.as_slice().into(),
+            hash.into(),
+            now.into(),
+            initial.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Stores another hash of the same password of this kind in the place of the one before.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -181,7 +220,7 @@ pub fn set_credential(
     tx.execute(
         "INSERT INTO credential(account, kind, version, replaces, hash, changed_at) VALUES(?1, ?2, 1, ?3, ?4, ?5)
          ON CONFLICT(account, kind) DO UPDATE
-         SET version = credential.version + 1, replaces = ?3, hash = ?4, changed_at = ?5",
+         SET version = credential.version + 1, replaces = ?3, hash = ?4",
         &[
             account.into(),
             kind.into(),

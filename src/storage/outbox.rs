@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 /// What a mail tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// That somebody's access was changed.
+    Access,
     /// A received fax.
     Forward,
     /// That an account was locked.
@@ -23,6 +25,7 @@ impl Kind {
     /// The word that storage keeps.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Access => "access",
             Self::Forward => "forward",
             Self::Lock => "lock",
             Self::Report => "report",
@@ -32,6 +35,7 @@ impl Kind {
 
     fn from_word(word: &str) -> Result<Self, StorageError> {
         match word {
+            "access" => Ok(Self::Access),
             "forward" => Ok(Self::Forward),
             "lock" => Ok(Self::Lock),
             "report" => Ok(Self::Report),

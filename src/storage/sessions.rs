@@ -25,6 +25,8 @@ pub struct SessionRow {
     pub opened_at: Timestamp,
     /// When it was last seen, within a part of the idle limit.
     pub seen_at: Timestamp,
+    /// When its password was last typed.
+    pub proved_at: Timestamp,
 }
 
 /// The name of the session with this cookie. The cookie has 256 random bits, so the hash needs no key.
@@ -54,8 +56,8 @@ pub fn open(
         ],
     )?;
     tx.execute(
-        "INSERT INTO web_session(name, account, credentials, peer, opened_at, seen_at)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO web_session(name, account, credentials, peer, opened_at, seen_at, proved_at)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &[
             session.name.as_slice().into(),
             (&session.account).into(),
@@ -63,6 +65,7 @@ pub fn open(
             (&session.peer).into(),
             session.opened_at.into(),
             session.seen_at.into(),
+            session.proved_at.into(),
         ],
     )?;
     Ok(())
@@ -79,7 +82,7 @@ pub fn find(
     now: Timestamp,
 ) -> Result<Option<SessionRow>, StorageError> {
     let row = tx.first(
-        "SELECT name, account, credentials, peer, opened_at, seen_at FROM web_session
+        "SELECT name, account, credentials, peer, opened_at, seen_at, proved_at FROM web_session
          WHERE name = ?1 AND seen_at > ?2 AND opened_at > ?3",
         &[
             name.as_slice().into(),
@@ -97,6 +100,22 @@ pub fn find(
 pub fn seen(tx: &mut dyn Transaction, name: &[u8; 32], now: Timestamp) -> Result<(), StorageError> {
     tx.execute(
         "UPDATE web_session SET seen_at = MAX(seen_at, ?2) WHERE name = ?1",
+        &[name.as_slice().into(), now.into()],
+    )?;
+    Ok(())
+}
+
+/// The password of the session of this name was typed again.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn proved(
+    tx: &mut dyn Transaction,
+    name: &[u8; 32],
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE web_session SET proved_at = MAX(proved_at, ?2) WHERE name = ?1",
         &[name.as_slice().into(), now.into()],
     )?;
     Ok(())
@@ -125,7 +144,7 @@ pub fn of_account(
     now: Timestamp,
 ) -> Result<Vec<SessionRow>, StorageError> {
     let rows = tx.query(
-        "SELECT name, account, credentials, peer, opened_at, seen_at FROM web_session
+        "SELECT name, account, credentials, peer, opened_at, seen_at, proved_at FROM web_session
          WHERE account = ?1 AND seen_at > ?2 AND opened_at > ?3 ORDER BY opened_at DESC",
         &[
             account.into(),
@@ -165,6 +184,7 @@ fn session_row(row: &Row) -> Result<SessionRow, StorageError> {
         peer: row.text(3).to_owned(),
         opened_at: Timestamp::from_ms(row.integer(4)),
         seen_at: Timestamp::from_ms(row.integer(5)),
+        proved_at: Timestamp::from_ms(row.integer(6)),
     })
 }
 
@@ -188,6 +208,7 @@ mod tests {
             peer: "192.0.2.1".into(),
             opened_at: at(opened),
             seen_at: at(opened),
+            proved_at: at(opened),
         }
     }
 

@@ -13,7 +13,6 @@ use axum::response::Response;
 use crate::web::Site;
 use crate::web::page;
 use crate::web::page::Frame;
-use crate::web::page::Tab;
 use crate::web::words::Words;
 
 /// Why there is no other page.

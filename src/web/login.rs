@@ -30,7 +30,6 @@ use crate::web::guard::Client;
 use crate::web::page;
 use crate::web::page::Frame;
 use crate::web::page::Moment;
-use crate::web::page::Tab;
 use crate::web::visitor;
 
 /// A longer login ID is nobody's.

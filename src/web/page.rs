@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use crate::config::Account;
 use crate::config::Language;
+use crate::config::Role;
 use crate::time::Timestamp;
 use crate::web::Site;
 use crate::web::error::Told;
@@ -19,12 +20,73 @@ use crate::web::words::Words;
 /// A page of the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tab {
+    /// `/send`
+    Send,
     /// `/sent`
     Sent,
     /// `/received`
     Received,
+    /// `/lists`
+    Lists,
     /// `/settings`
     Settings,
+    /// `/people`
+    People,
+    /// `/admin`
+    Admin,
+}
+
+impl Tab {
+    /// The pages of the menu for somebody of this role, in their order.
+    fn all_for(role: Role) -> Vec<Self> {
+        let own = [
+            Self::Send,
+            Self::Sent,
+            Self::Received,
+            Self::Lists,
+            Self::Settings,
+        ];
+        let further = match role {
+            Role::Customer => &[][..],
+            Role::CompanyAdmin | Role::HelpDesk => &[Self::People],
+            Role::Operator => &[Self::People, Self::Admin],
+        };
+        own.into_iter().chain(further.iter().copied()).collect()
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Send => "/send",
+            Self::Sent => "/sent",
+            Self::Received => "/received",
+            Self::Lists => "/lists",
+            Self::Settings => "/settings",
+            Self::People => "/people",
+            Self::Admin => "/admin",
+        }
+    }
+
+    fn name(self, t: &Words) -> &'static str {
+        match self {
+            Self::Send => t.send,
+            Self::Sent => t.sent,
+            Self::Received => t.received,
+            Self::Lists => t.lists,
+            Self::Settings => t.settings,
+            Self::People => t.people,
+            Self::Admin => t.admin,
+        }
+    }
+}
+
+/// A link of the menu.
+pub(super) struct Link {
+    /// Where it leads.
+    pub(super) path: &'static str,
+    /// What it is called.
+    pub(super) name: &'static str,
+    /// Whether one is there.
+    pub(super) here: bool,
 }
 
 /// What stands around every page.
@@ -47,14 +109,20 @@ pub(super) struct Person {
     pub(super) csrf: String,
     /// The end of the account's lock, if one stands.
     pub(super) locked_until: Option<String>,
-    /// Where one is.
-    pub(super) tab: Tab,
+    /// The menu.
+    pub(super) menu: Vec<Link>,
 }
 
 impl Person {
-    /// Whether one is at `tab`.
-    pub(super) fn is_at(&self, tab: Tab) -> bool {
-        self.tab == tab
+    /// The menu for somebody of this role who is at `tab`.
+    pub(super) fn menu(role: Role, tab: Tab, t: &'static Words) -> Vec<Link> {
+        let tabs = Tab::all_for(role).into_iter();
+        let link = |linked: Tab| Link {
+            path: linked.path(),
+            name: linked.name(t),
+            here: linked == tab,
+        };
+        tabs.map(link).collect()
     }
 }
 

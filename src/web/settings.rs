@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -16,8 +15,7 @@ use crate::config::CredentialKind;
 use crate::config::SenderPattern;
 use crate::config::When;
 use crate::web::Site;
-use crate::web::error::Trouble;
-use crate::web::login::ButtonForm;
+use crate::web::form::Post;
 use crate::web::page;
 use crate::web::page::Frame;
 use crate::web::page::Moment;
@@ -109,12 +107,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor) -> Res
 /// `POST /settings/sessions`: ends all sessions but the one that asks.
 pub(super) async fn end_others(
     State(site): State<Arc<Site>>,
-    visitor: Visitor,
-    Form(form): Form<ButtonForm>,
+    Post { visitor, .. }: Post,
 ) -> Response {
-    if !site.sessions.is_csrf(&visitor.cookie, &form.csrf) {
-        return visitor.trouble(&site, Tab::Settings, Trouble::Form);
-    }
     let (account, cookie) = (&visitor.account, &visitor.cookie);
     let ended = site.sessions.end_others(account, cookie, site.now()).await;
     match visitor.found(&site, Tab::Settings, ended.map(Some)) {

@@ -1,6 +1,7 @@
 //! Who asks: a person that has logged in, or nobody.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -10,8 +11,11 @@ use axum::response::Redirect;
 use axum::response::Response;
 
 use crate::account::session::Cookie;
+use crate::account::session::Found;
 use crate::config::Account;
+use crate::config::Role;
 use crate::storage::StorageError;
+use crate::time::Timestamp;
 use crate::web::Site;
 use crate::web::cookie::Jar;
 use crate::web::error;
@@ -26,10 +30,44 @@ pub(super) struct Visitor {
     pub(super) account: Arc<Account>,
     /// Names the session.
     pub(super) cookie: Cookie,
+    /// When the password was last typed.
+    proved_at: Timestamp,
     headers: HeaderMap,
 }
 
+/// How fresh the proof must be of who changes what others could misuse: senders, addresses, people.
+const FRESH: Duration = Duration::from_secs(600);
+
 impl Visitor {
+    /// Lets nobody go on to a sensitive page at `path` who has not typed the password lately: the answer leads
+    /// to `/confirm`, and from there back. A form may be sent for as long again as its page may be seen.
+    pub(super) fn is_fresh(
+        &self,
+        site: &Site,
+        path: &str,
+        is_form: bool,
+    ) -> Result<(), Box<Response>> {
+        let limit = if is_form { FRESH * 3 } else { FRESH };
+        if site.now().since(self.proved_at) < limit {
+            return Ok(());
+        }
+        let confirm = format!("/confirm?to={path}");
+        Err(Box::new(Redirect::to(&confirm).into_response()))
+    }
+
+    /// Lets nobody on whose role is none of `roles`: there is no such page for others.
+    pub(super) fn is_one_of(
+        &self,
+        site: &Site,
+        tab: Tab,
+        roles: &[Role],
+    ) -> Result<(), Box<Response>> {
+        match roles.contains(&self.account.role) {
+            true => Ok(()),
+            false => Err(Box::new(self.trouble(site, tab, Trouble::NotFound))),
+        }
+    }
+
     /// The frame around a page of the menu.
     pub(super) fn frame(&self, site: &Site, tab: Tab) -> Frame {
         let mut frame = Frame::of(site, &self.headers, Some(&self.account));
@@ -38,7 +76,7 @@ impl Visitor {
             login_id: self.account.login_id.clone(),
             csrf: site.sessions.csrf(&self.cookie),
             locked_until: until.unwrap_or_default().map(|at| site.moment(at).shown),
-            tab,
+            menu: Person::menu(self.account.role, tab, frame.t),
         });
         frame
     }
@@ -70,13 +108,13 @@ impl Visitor {
 pub(super) async fn session(
     site: &Site,
     headers: &HeaderMap,
-) -> Result<Option<(Arc<Account>, Cookie)>, StorageError> {
+) -> Result<Option<(Found, Cookie)>, StorageError> {
     let Some(cookie) = Jar::Session.find(headers, site.is_secure()) else {
         return Ok(None);
     };
     let directory = site.accounts.load_full();
     let found = site.sessions.find(&cookie, &directory, site.now()).await?;
-    Ok(found.map(|account| (account, cookie)))
+    Ok(found.map(|found| (found, cookie)))
 }
 
 impl FromRequestParts<Arc<Site>> for Visitor {
@@ -84,9 +122,10 @@ impl FromRequestParts<Arc<Site>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
         match session(site, &parts.headers).await {
-            Ok(Some((account, cookie))) => Ok(Self {
-                account,
+            Ok(Some((found, cookie))) => Ok(Self {
+                account: found.account,
                 cookie,
+                proved_at: found.proved_at,
                 headers: parts.headers.clone(),
             }),
             Ok(None) => Err(Redirect::to("/login").into_response()),

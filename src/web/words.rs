@@ -1,27 +1,29 @@
-//! What the account web says, in both languages. A word that one language lacks does not compile.
+//! What the account web says, in both languages. A word that one language lacks does not compile. Here are the
+//! words that several pages share; an area of pages has a table of its own beside it.
 
-use crate::config::Language;
-
+/// Makes `Words`, a table in both languages, and `of`, which chooses one of them.
 macro_rules! words {
     ($($name:ident: $en:literal, $ja:literal;)*) => {
         /// The words of one language.
         #[derive(Debug)]
-        pub(super) struct Words {
-            $(pub(super) $name: &'static str,)*
+        pub(in crate::web) struct Words {
+            $(pub(in crate::web) $name: &'static str,)*
         }
 
         static EN: Words = Words { $($name: $en,)* };
         static JA: Words = Words { $($name: $ja,)* };
+
+        /// The words of `language`.
+        pub(in crate::web) fn of(language: $crate::config::Language) -> &'static Words {
+            match language {
+                $crate::config::Language::En => &EN,
+                $crate::config::Language::Ja => &JA,
+            }
+        }
     };
 }
 
-/// The words of `language`.
-pub(super) fn of(language: Language) -> &'static Words {
-    match language {
-        Language::En => &EN,
-        Language::Ja => &JA,
-    }
-}
+pub(in crate::web) use words;
 
 words! {
     lang: "en", "ja";
@@ -54,6 +56,9 @@ words! {
     not_found_title: "Not found", "見つかりません";
     not_found: "There is no such page.", "このページはありません。";
     go_on: "Go on", "次へ";
+    send: "Send a fax", "FAX送信";
+    people: "Users", "ユーザー管理";
+    admin: "Operation", "運用管理";
     sent: "Sent faxes", "送信履歴";
     sent_none: "No fax yet. Mail a document to a fax number at", "まだFAXはありません。文書を添付し、次のあて先へメールを送ってください：";
     sent_none_found: "No fax fits this search.", "条件に合うFAXはありません。";
@@ -159,6 +164,7 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Language;
 
     #[test]
     fn the_two_languages_are_not_mixed_up() {
