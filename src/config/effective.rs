@@ -68,7 +68,16 @@ pub(super) type Lines = BTreeMap<String, usize>;
 /// Keys of the main file that have no value of their own unless they are written.
 const WITHOUT_DEFAULT: [&str; 10] = [
     "dns.servers",
-    "gateway.profiles","lock.lasts", "lock.strikes", "lock.within", "verify", "web"];
+    "gateway.profiles",
+    "lock.lasts",
+    "lock.strikes",
+    "lock.within",
+    "tls.certificate",
+    "tls.client_ca",
+    "tls.key",
+    "verify",
+    "web",
+];
 
 impl Config {
     /// Every key of the main file that is in force; `path` is where it was read from.
