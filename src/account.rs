@@ -3,8 +3,10 @@
 pub mod certificate;
 pub mod credential;
 pub mod directory;
+pub mod in_force;
 pub mod lockout;
 pub mod notice;
+pub mod overlay;
 pub mod policy;
 pub mod scram;
 pub mod session;

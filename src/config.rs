@@ -56,6 +56,7 @@ pub use gateway::Gateway;
 pub use gateway::Language;
 pub use list::Contact;
 pub use list::ContactList;
+pub use list::MAX_MEMBERS;
 pub use lock::LockOverride;
 pub use mail::Mail;
 pub use mail::Smarthost;

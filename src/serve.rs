@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::account::credential::Credentials;
 use crate::account::directory::Directory;
+use crate::account::in_force::InForce;
 use crate::account::lockout::InstallationKey;
 use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
@@ -143,6 +144,7 @@ struct Parts {
     config: Arc<Config>,
     store: Store,
     accounts: Arc<ArcSwap<Directory>>,
+    in_force: Arc<InForce>,
     renderer: Renderer,
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
@@ -156,12 +158,13 @@ impl Parts {
         for warning in &setup.loaded.accounts.warnings {
             tracing::warn!(warning);
         }
-        let directory = Directory::new(&setup.loaded.accounts.accounts);
+        let in_force = InForce::start(&setup.loaded.accounts.accounts, store.clone())?;
         Ok(Self {
             renderer: Renderer::new(setup.exe.clone(), &config.render),
             config,
             store,
-            accounts: Arc::new(ArcSwap::from_pointee(directory)),
+            accounts: Arc::clone(in_force.directory()),
+            in_force,
             clock: Arc::clone(&setup.clock),
             health: Arc::default(),
             reload: Arc::default(),
@@ -260,7 +263,7 @@ impl Building {
         let site = Arc::new(Site::new(
             Arc::clone(&parts.config),
             web,
-            Arc::clone(&parts.accounts),
+            Arc::clone(&parts.in_force),
             authenticator,
             Arc::clone(&parts.clock),
             Arc::clone(&parts.mail),
@@ -368,7 +371,7 @@ impl Building {
         let reloading = reload::Reloading {
             config_file,
             config: Arc::clone(&parts.config),
-            accounts: Arc::clone(&parts.accounts),
+            in_force: Arc::clone(&parts.in_force),
             health: Arc::clone(&parts.health),
             asked: Arc::clone(&parts.reload),
         };

@@ -11,11 +11,13 @@ pub mod documents;
 pub mod events;
 mod ids;
 pub mod jobs;
+pub mod lists;
 mod migrations;
 pub mod outbox;
 pub mod received;
 pub mod recipients;
 pub mod sessions;
+pub mod settings;
 pub mod shadows;
 mod sqlite;
 
