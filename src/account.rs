@@ -6,5 +6,6 @@ pub mod directory;
 pub mod lockout;
 pub mod notice;
 pub mod policy;
+pub mod reset;
 pub mod scram;
 pub mod session;

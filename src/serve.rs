@@ -145,6 +145,7 @@ struct Parts {
     accounts: Arc<ArcSwap<Directory>>,
     renderer: Renderer,
     clock: Arc<dyn Clock>,
+    key: InstallationKey,
     health: Arc<Health>,
     reload: Arc<Notify>,
     jobs: Arc<Notify>,
@@ -159,6 +160,8 @@ impl Parts {
         let directory = Directory::new(&setup.loaded.accounts.accounts);
         Ok(Self {
             renderer: Renderer::new(setup.exe.clone(), &config.render),
+            key: InstallationKey::load_or_create(&config.gateway.data_dir)
+                .context("installation.key")?,
             config,
             store,
             accounts: Arc::new(ArcSwap::from_pointee(directory)),
@@ -179,8 +182,7 @@ impl Parts {
         Ok(Authenticator {
             store: self.store.clone(),
             credentials: Credentials::new(key, cores, config.smtp.password_wait),
-            key: InstallationKey::load_or_create(&config.gateway.data_dir)
-                .context("installation.key")?,
+            key: self.key.clone(),
             lock: config.lock.clone(),
             unproven_reach: config
                 .verify
@@ -345,6 +347,7 @@ impl Building {
             config: Arc::clone(&parts.config),
             accounts: Arc::clone(&parts.accounts),
             courier: Courier::new(&parts.config.mail.smarthost, &parts.config.gateway.name),
+            key: parts.key.clone(),
             clock: Arc::clone(&parts.clock),
         });
         let jobs = Arc::clone(&parts.jobs);
