@@ -8,5 +8,6 @@ pub mod lockout;
 pub mod notice;
 pub mod overlay;
 pub mod policy;
+pub mod reset;
 pub mod scram;
 pub mod session;

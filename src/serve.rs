@@ -147,6 +147,7 @@ struct Parts {
     in_force: Arc<InForce>,
     renderer: Renderer,
     clock: Arc<dyn Clock>,
+    key: InstallationKey,
     health: Arc<Health>,
     reload: Arc<Notify>,
     jobs: Arc<Notify>,
@@ -161,6 +162,8 @@ impl Parts {
         let in_force = InForce::start(&setup.loaded.accounts.accounts, store.clone())?;
         Ok(Self {
             renderer: Renderer::new(setup.exe.clone(), &config.render),
+            key: InstallationKey::load_or_create(&config.gateway.data_dir)
+                .context("installation.key")?,
             config,
             store,
             accounts: Arc::clone(in_force.directory()),
@@ -182,8 +185,7 @@ impl Parts {
         Ok(Authenticator {
             store: self.store.clone(),
             credentials: Credentials::new(key, cores, config.smtp.password_wait),
-            key: InstallationKey::load_or_create(&config.gateway.data_dir)
-                .context("installation.key")?,
+            key: self.key.clone(),
             lock: config.lock.clone(),
             unproven_reach: config
                 .verify
@@ -348,6 +350,7 @@ impl Building {
             config: Arc::clone(&parts.config),
             accounts: Arc::clone(&parts.accounts),
             courier: Courier::new(&parts.config.mail.smarthost, &parts.config.gateway.name),
+            key: parts.key.clone(),
             clock: Arc::clone(&parts.clock),
         });
         let jobs = Arc::clone(&parts.jobs);

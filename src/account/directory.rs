@@ -10,6 +10,7 @@ use crate::account::overlay::Overlaid;
 use crate::account::overlay::Overlay;
 use crate::config::Account;
 use crate::config::Accounts;
+use crate::config::ResetMethod;
 use crate::config::SenderPattern;
 use crate::fax::FaxNumber;
 use crate::lock::LockRule;
@@ -39,6 +40,10 @@ pub struct Directory {
     scram: bool,
     /// The lock of the profile that most accounts have.
     usual_lock: Option<LockRule>,
+    /// Whether every account is told at a reset that its address does not match.
+    discloses: bool,
+    /// Whether any account may ask for a reset by its login ID alone.
+    reset_by_login_id: bool,
 }
 
 impl Directory {
@@ -60,6 +65,10 @@ impl Directory {
             directory.add(account);
         }
         directory.usual_lock = usual_lock(&accounts);
+        let mut resets = accounts.iter().map(|it| &it.profile.reset);
+        directory.discloses = resets.clone().all(|reset| reset.disclose_mismatch);
+        directory.reset_by_login_id =
+            resets.any(|reset| reset.method == ResetMethod::TemporaryPassword);
         directory.accounts = accounts;
         directory
     }
@@ -135,6 +144,17 @@ impl Directory {
     /// The lock of the profile that most accounts have: login IDs that nobody has are answered by it.
     pub fn usual_lock(&self) -> Option<LockRule> {
         self.usual_lock
+    }
+
+    /// Whether a reset says of login IDs that nobody has that there is no such account: only where it says so
+    /// of every account, for otherwise silence would name one.
+    pub fn discloses_strangers(&self) -> bool {
+        self.discloses
+    }
+
+    /// Whether any account may ask for a reset by its login ID alone (row W3).
+    pub fn resets_by_login_id(&self) -> bool {
+        self.reset_by_login_id
     }
 
     /// How many accounts there are.
