@@ -3,8 +3,12 @@
 pub mod certificate;
 pub mod credential;
 pub mod directory;
+pub mod fold;
 pub mod lockout;
 pub mod notice;
+pub mod people;
+pub mod person;
 pub mod policy;
+pub mod rights;
 pub mod scram;
 pub mod session;

@@ -13,6 +13,7 @@ mod ids;
 pub mod jobs;
 mod migrations;
 pub mod outbox;
+pub mod people;
 pub mod received;
 pub mod recipients;
 pub mod sessions;
