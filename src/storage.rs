@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod lists;
 mod migrations;
 pub mod outbox;
+pub mod people;
 pub mod received;
 pub mod recipients;
 pub mod resets;

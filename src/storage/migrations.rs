@@ -11,6 +11,7 @@ const ALL: &[(i64, &str)] = &[
     (2, include_str!("migrations/0002-web.sql")),
     (3, include_str!("migrations/0003-passwords.sql")),
     (5, include_str!("migrations/0005-reset.sql")),
+    (6, include_str!("migrations/0006-people.sql")),
     (9, include_str!("migrations/0009-settings.sql")),
 ];
 
