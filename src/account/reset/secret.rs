@@ -88,7 +88,9 @@ fn derived(
     let letters = LETTERS.len();
     let bytes = (0..).flat_map(block);
     // What is left of 256 after whole rounds of letters would make some more likely than others.
-    let even = bytes.map(usize::from).filter(|b| *b < 256 / letters * letters);
+    let even = bytes
+        .map(usize::from)
+        .filter(|b| *b < 256 / letters * letters);
     let chosen = even.filter_map(|b| LETTERS.get(b % letters));
     Secret::new(chosen.take(length).map(|b| char::from(*b)).collect())
 }

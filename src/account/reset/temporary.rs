@@ -61,7 +61,11 @@ fn is_it(
     now: Timestamp,
 ) -> bool {
     let own = secret::of(key, account, row);
-    let same: bool = own.expose().as_bytes().ct_eq(password.expose().as_bytes()).into();
+    let same: bool = own
+        .expose()
+        .as_bytes()
+        .ct_eq(password.expose().as_bytes())
+        .into();
     same && now < row.ends_at && row.kind == reset::kind(account).as_str()
 }
 
