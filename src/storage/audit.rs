@@ -374,6 +374,7 @@ fn hash(before: &[u8], n: i64, event: &EventRow) -> [u8; 32] {
         number(event.received),
         event.sender.clone().unwrap_or_default().into_bytes(),
         event.detail.clone().into_bytes(),
+        event.actor.clone().unwrap_or_default().into_bytes(),
     ];
     for field in &fields {
         let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
@@ -393,7 +394,7 @@ fn link(n: i64, hash: &[u8]) -> String {
 }
 
 /// How many columns [`columns`] names.
-const AUDITED: usize = 15;
+const AUDITED: usize = 16;
 
 fn columns() -> String {
     let event = events::COLUMNS
