@@ -334,11 +334,13 @@ impl<'a> Log<'a> {
     /// # Errors
     /// [`StorageError`].
     pub fn acted(&mut self, act: &Act<'_>) -> Result<(), StorageError> {
-        self.write(
-            "acted",
-            Subject::account(act.account),
-            json!({ "by": act.by, "peer": act.peer, "what": act.what, "detail": act.detail }),
-        )
+        let detail =
+            json!({ "by": act.by, "peer": act.peer, "what": act.what, "detail": act.detail });
+        let event = EventRow {
+            actor: Some(act.by.to_owned()),
+            ..self.event("acted", Subject::account(act.account), &detail)
+        };
+        self.add(event)
     }
 
     /// An account was locked, from this door and the client's address; a command has none.
@@ -398,7 +400,12 @@ impl<'a> Log<'a> {
         about: Subject<'_>,
         detail: Json,
     ) -> Result<(), StorageError> {
-        let event = EventRow {
+        let event = self.event(kind, about, &detail);
+        self.add(event)
+    }
+
+    fn event(&self, kind: &'static str, about: Subject<'_>, detail: &Json) -> EventRow {
+        EventRow {
             id: self.ids.next(self.now),
             at: self.now,
             kind: kind.to_owned(),
@@ -407,8 +414,12 @@ impl<'a> Log<'a> {
             job: about.job,
             received: about.received,
             sender: None,
+            actor: None,
             detail: detail.to_string(),
-        };
+        }
+    }
+
+    fn add(&mut self, event: EventRow) -> Result<(), StorageError> {
         events::add(self.tx, &event)?;
         // The log keeps a copy of the chain's end outside of the database.
         let link = audit::chain(self.tx, &event)?;

@@ -98,6 +98,16 @@ impl InstallationKey {
         keyed(&self.0, [&b"csrf"[..], cookie.as_bytes()])
     }
 
+    /// What resets of passwords are made of, and named by; `purpose` keeps one thing apart from another.
+    pub(super) fn reset<'a>(
+        &self,
+        purpose: &'a str,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> [u8; 32] {
+        let purpose = [&b"reset"[..], purpose.as_bytes()];
+        keyed(&self.0, purpose.into_iter().chain(pieces))
+    }
+
     /// Salt and iterations for a SCRAM login ID that has none: for one login ID always the same, so
     /// that nobody learns by asking twice (RFC 5802 section 9).
     pub fn made_up_salt(&self, login_id: &str) -> (Vec<u8>, u32) {

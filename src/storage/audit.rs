@@ -375,6 +375,7 @@ fn hash(before: &[u8], n: i64, event: &EventRow) -> [u8; 32] {
         number(event.received),
         event.sender.clone().unwrap_or_default().into_bytes(),
         event.detail.clone().into_bytes(),
+        event.actor.clone().unwrap_or_default().into_bytes(),
     ];
     for field in &fields {
         let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
