@@ -67,6 +67,7 @@ pub use password::Password;
 pub use phc::is_weak as is_weak_hash;
 pub use profile::Policy;
 pub use profile::Profile;
+pub use profile::Split;
 pub use queue::Queue;
 pub use relay::Relay;
 pub use render::Render;
