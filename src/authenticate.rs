@@ -3,6 +3,7 @@
 pub mod judge;
 pub mod login;
 pub mod person;
+pub mod session;
 
 use std::sync::Arc;
 

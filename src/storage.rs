@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod blobs;
 pub mod documents;
+pub mod drafts;
 pub mod events;
 mod ids;
 pub mod jobs;
