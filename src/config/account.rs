@@ -1,5 +1,7 @@
 //! `[[account]]`: one customer.
 
+mod explained;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -31,11 +33,15 @@ use crate::smtp::Address;
 use crate::time::Timestamp;
 use crate::time::Zone;
 
+pub use explained::Written;
+
 /// `[[account]]`
 #[derive(Clone, PartialEq)]
 pub struct Account {
     /// The account's name: history, logs and the command line use it.
     pub id: String,
+    /// Where it is written.
+    pub written: Written,
     /// What a person types to log in.
     pub login_id: String,
     /// Where notices go: `email`, else the first exact sender. Never a forwarding address.
@@ -169,6 +175,7 @@ impl Account {
             ResultMail::read(section, context.config.gateway.language)
         });
         let account = Self {
+            written: context.written(section),
             login_id,
             email,
             email_is_sender: !section.has("email"),

@@ -6,6 +6,7 @@
 mod claim;
 mod history;
 mod search;
+mod share;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,10 @@ pub use search::NumberMatch;
 pub use search::Search;
 pub use search::Standing;
 pub use search::search;
+pub use share::Share;
+pub use share::WaitingJob;
+pub use share::oldest_waiting;
+pub use share::shares;
 pub use state::Class;
 pub use state::State;
 

@@ -40,6 +40,18 @@ pub fn strike(
     Ok(after)
 }
 
+/// How many IDs that nobody has are answered as locked at `now`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn count_locked(tx: &mut dyn Transaction, now: Timestamp) -> Result<i64, StorageError> {
+    let row = tx.first(
+        "SELECT COUNT(*) FROM shadow_strikes WHERE locked_until > ?1",
+        &[now.into()],
+    )?;
+    Ok(row.map_or(0, |row| row.integer(0)))
+}
+
 fn strikes(tx: &mut dyn Transaction, identity: &[u8; 32]) -> Result<Strikes, StorageError> {
     let row = tx.first(
         "SELECT count, first_at, locked_until FROM shadow_strikes WHERE identity = ?1",
