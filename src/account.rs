@@ -3,8 +3,15 @@
 pub mod certificate;
 pub mod credential;
 pub mod directory;
+pub mod fold;
+pub mod in_force;
 pub mod lockout;
 pub mod notice;
+pub mod overlay;
+pub mod people;
+pub mod person;
 pub mod policy;
+pub mod reset;
+pub mod rights;
 pub mod scram;
 pub mod session;

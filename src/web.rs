@@ -39,6 +39,7 @@ use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 
 use crate::account::directory::Directory;
+use crate::account::in_force::InForce;
 use crate::account::session::Sessions;
 use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
@@ -66,6 +67,8 @@ pub struct Site {
     web: config::Web,
     /// Accounts in force.
     accounts: Arc<ArcSwap<Directory>>,
+    /// What keeps them true to the files and to what is changed here.
+    in_force: Arc<InForce>,
     /// The one lock.
     authenticator: Arc<Authenticator>,
     /// Who has logged in.
@@ -85,7 +88,7 @@ impl Site {
     pub fn new(
         config: Arc<Config>,
         web: config::Web,
-        accounts: Arc<ArcSwap<Directory>>,
+        in_force: Arc<InForce>,
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
@@ -99,7 +102,8 @@ impl Site {
         Self {
             config,
             web,
-            accounts,
+            accounts: Arc::clone(in_force.directory()),
+            in_force,
             authenticator,
             sessions,
             clock,
