@@ -330,7 +330,10 @@ fn a_folder_of_accounts_lists_and_profiles_is_read() {
         ("interfax", "short")
     );
     assert_eq!(
-        (b.profile.policy.min_length, b.profile.lock.strikes),
+        (
+            b.profile.policy(CredentialKind::Password).min_length,
+            b.profile.lock.strikes
+        ),
         (4, 3)
     );
     assert_eq!(b.lists[0].members[0].name, "Shinjuku");

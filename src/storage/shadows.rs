@@ -23,7 +23,8 @@ pub fn strike(
     // One strike in 64 pays for the sweep, which walks over everything that is kept: the first byte of a keyed
     // hash is as good as a die.
     if identity[0].is_multiple_of(64) {
-        forget(tx, now.minus(rule.within.max(rule.lasts) * 2), MOST)?;
+        let before = now.minus(rule.within.max(rule.lasts).saturating_mul(2));
+        forget(tx, before, MOST)?;
     }
     let after = strikes(tx, identity)?.after_wrong_password(rule, now);
     tx.execute(

@@ -54,5 +54,6 @@ mod tls;
 mod tls_mistakes;
 mod verification;
 mod web_chromium;
+mod web_headers;
 mod web_login;
 mod web_pages;
