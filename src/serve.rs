@@ -108,7 +108,7 @@ impl Gateway {
         };
         let authenticator = Arc::new(building.parts.authenticator()?);
         let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&authenticator))?;
-        let web = building.web_door(authenticator)?;
+        let web = building.web_door(setup.config_file.clone(), authenticator)?;
         let monitor = building.operators_door(setup.metrics).await?;
         building.work()?;
         building
@@ -251,7 +251,11 @@ impl Building {
         Ok(addresses)
     }
 
-    fn web_door(&mut self, authenticator: Arc<Authenticator>) -> anyhow::Result<Vec<SocketAddr>> {
+    fn web_door(
+        &mut self,
+        config_file: PathBuf,
+        authenticator: Arc<Authenticator>,
+    ) -> anyhow::Result<Vec<SocketAddr>> {
         let parts = &self.parts;
         let Some(web) = parts.config.web.clone() else {
             return Ok(Vec::new());
@@ -270,6 +274,10 @@ impl Building {
             authenticator,
             Arc::clone(&parts.clock),
             Arc::clone(&parts.mail),
+            web::Operations {
+                config_file,
+                condition: Arc::clone(&parts.health) as Arc<dyn web::Condition>,
+            },
         ));
         for listener in listeners {
             let (site, stopping) = (Arc::clone(&site), self.stopping.clone());

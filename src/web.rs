@@ -6,6 +6,7 @@
 //! * `login`, `visitor` - who it is
 //! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
 
+mod admin;
 mod assets;
 mod cookie;
 mod error;
@@ -49,6 +50,8 @@ use crate::storage::Store;
 use crate::time::Clock;
 use crate::time::Timestamp;
 
+pub use admin::Condition;
+pub use admin::Operations;
 pub use listener::bind;
 pub use listener::serve;
 
@@ -81,6 +84,7 @@ pub struct Site {
     logins: Rate<IpAddr>,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
+    operations: Operations,
 }
 
 impl Site {
@@ -92,6 +96,7 @@ impl Site {
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
+        operations: Operations,
     ) -> Self {
         let sessions = Sessions {
             store: authenticator.store.clone(),
@@ -112,6 +117,7 @@ impl Site {
             logins: Rate::default(),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
+            operations,
         }
     }
 
@@ -154,6 +160,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(admin::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn_with_state(

@@ -53,6 +53,7 @@ mod smuggling;
 mod tls;
 mod tls_mistakes;
 mod verification;
+mod web_admin;
 mod web_chromium;
 mod web_headers;
 mod web_login;
