@@ -67,13 +67,17 @@ fn setting<'t>(text: &'t str, key: &str) -> &'t str {
     rest.split_once("</tr>").unwrap().0
 }
 
-/// The line of `accounts.toml` that begins with `begin` behind the one that is `after`.
-fn line_of(gateway: &Gateway, after: &str, begin: &str) -> usize {
+/// The line of `accounts.toml` that begins with `begin`, in the account that has the line `id`.
+fn line_of(gateway: &Gateway, id: &str, begin: &str) -> usize {
     let text = std::fs::read_to_string(gateway.path("accounts.toml")).unwrap();
-    let mut lines = text.lines().enumerate();
-    lines.find(|(_, line)| *line == after).unwrap();
-    let found = lines.find(|(_, line)| line.starts_with(begin));
-    found.unwrap().0 + 1
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| *line == id).unwrap();
+    let own = lines[..at]
+        .iter()
+        .rposition(|line| *line == "[[account]]")
+        .unwrap();
+    let found = lines[own..].iter().position(|line| line.starts_with(begin));
+    own + found.unwrap() + 1
 }
 
 #[test]
