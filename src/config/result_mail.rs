@@ -94,22 +94,6 @@ impl ResultFormat {
     }
 }
 
-impl When {
-    /// The word in the file.
-    pub fn as_str(self) -> &'static str {
-        let found = WHEN.iter().find(|(_, when)| *when == self);
-        found.map_or("", |(word, _)| word)
-    }
-}
-
-impl ResultFormat {
-    /// The word in the file.
-    pub fn as_str(self) -> &'static str {
-        let found = FORMATS.iter().find(|(_, format)| *format == self);
-        found.map_or("", |(word, _)| word)
-    }
-}
-
 impl ResultMail {
     /// The table, its form by default in the gateway's `language`.
     pub(super) fn read(section: &mut Section<'_, '_>, language: Language) -> Self {
