@@ -5,9 +5,11 @@
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
 //! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
+//! * `faxes` - what can be done with faxes, and following them live
 
 mod cookie;
 mod error;
+mod faxes;
 mod form;
 mod guard;
 mod job;
@@ -78,6 +80,7 @@ pub struct Site {
     logins: Rate<IpAddr>,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
+    faxes: faxes::Faxes,
 }
 
 impl Site {
@@ -96,6 +99,7 @@ impl Site {
             idle: web.session_idle,
             lasts: web.session_lasts,
         };
+        let faxes = faxes::Faxes::new(&sessions.store);
         Self {
             config,
             web,
@@ -108,6 +112,7 @@ impl Site {
             logins: Rate::default(),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
+            faxes,
         }
     }
 
@@ -150,6 +155,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(faxes::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn_with_state(

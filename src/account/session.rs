@@ -164,6 +164,27 @@ impl Sessions {
         }))
     }
 
+    /// Whether the session with this cookie goes on, without its being used: what a browser does by itself keeps
+    /// nobody logged in.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn goes_on(
+        &self,
+        cookie: &Cookie,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let name = sessions::name_of(cookie.expose());
+        let limits = (self.idle, self.lasts);
+        let row = self
+            .store
+            .read_here(|tx| sessions::find(tx, &name, limits, now))?;
+        let Some(row) = row else { return Ok(false) };
+        let account = directory.by_id(&row.account);
+        Ok(account.is_some_and(|account| self.key.credentials(account) == row.credentials))
+    }
+
     /// The password of the session with this cookie was typed again.
     ///
     /// # Errors
