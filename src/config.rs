@@ -13,7 +13,7 @@ mod dns;
 mod forms;
 mod gateway;
 mod list;
-mod list_file;
+pub mod list_file;
 mod lock;
 mod mail;
 mod mistake;

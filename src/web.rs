@@ -22,6 +22,7 @@ mod settings;
 mod shown;
 mod visitor;
 mod words;
+mod zone;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -156,6 +157,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/settings/sessions", post(settings::end_others))
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn(zone::scope))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
             guard::limit,

@@ -303,12 +303,15 @@ fn profile(section: &mut Section<'_, '_>, context: &Context<'_>) -> Option<Arc<P
 pub(super) fn name(value: &DeValue<'_>) -> Result<String, Bad> {
     let accepted = "1 to 64 characters without spaces";
     let name = forms::text(value)?;
-    let fits = name.chars().count() <= 64 && !name.chars().any(char::is_whitespace);
-    if fits && !name.starts_with('-') {
-        Ok(name)
-    } else {
-        Err(Bad::new("this cannot be a name", accepted))
+    match is_name(&name) {
+        true => Ok(name),
+        false => Err(Bad::new("this cannot be a name", accepted)),
     }
+}
+
+pub(super) fn is_name(name: &str) -> bool {
+    let fits = name.chars().count() <= 64 && !name.chars().any(char::is_whitespace);
+    fits && !name.starts_with('-')
 }
 
 fn sender(value: &DeValue<'_>) -> Result<SenderPattern, Bad> {
