@@ -4,7 +4,7 @@
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
-//! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
+//! * `sent`, `job`, `received`, `settings`, `lists` - one file for each page or area of pages; `page`, `error`, `words` - their frame
 
 mod cookie;
 mod error;
@@ -13,6 +13,7 @@ mod guard;
 mod job;
 mod language;
 mod listener;
+mod lists;
 mod login;
 mod page;
 mod picture;
@@ -155,6 +156,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(lists::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn(zone::scope))

@@ -71,6 +71,7 @@ pub fn rows(bytes: &[u8], country: &CountryCode, most: usize) -> Rows {
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
+    let mut lines = Lines::new(text.as_bytes());
     for (index, record) in reader.records().enumerate() {
         let Ok(record) = record else {
             rows.bad.push((0, RowProblem::NoCsv));
@@ -80,7 +81,7 @@ pub fn rows(bytes: &[u8], country: &CountryCode, most: usize) -> Rows {
         if index == 0 && is_header(typed) {
             continue;
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.of(record.position().map_or(0, csv::Position::byte));
         if rows.members.len() == most {
             rows.bad.push((line, RowProblem::TooMany));
             break;
@@ -92,6 +93,42 @@ pub fn rows(bytes: &[u8], country: &CountryCode, most: usize) -> Rows {
         }
     }
     rows
+}
+
+/// Counts lines up to the beginning of one record after the other. The reader's own count is one too low where
+/// lines end with CRLF: it finds the LF only with the next record.
+struct Lines<'a> {
+    rest: &'a [u8],
+    /// Bytes before `rest`.
+    passed: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self {
+            rest: text,
+            passed: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of the record that begins at `byte`, behind ends of lines that are still to be passed.
+    fn of(&mut self, byte: u64) -> u64 {
+        let begin = usize::try_from(byte).unwrap_or(usize::MAX);
+        self.pass(begin.saturating_sub(self.passed));
+        let ends = self.rest.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
+        self.pass(ends.count());
+        self.line
+    }
+
+    fn pass(&mut self, count: usize) {
+        let (passed, rest) = self.rest.split_at(count.min(self.rest.len()));
+        let ends = passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line += u64::try_from(ends).unwrap_or_default();
+        self.passed += passed.len();
+        self.rest = rest;
+    }
 }
 
 fn parse(
@@ -268,9 +305,19 @@ mod tests {
 
     #[test]
     fn each_bad_row_is_reported_with_its_line() {
-        let error = names(b"0311112222,a\nabc,b\n,c\n12,d\n").unwrap_err();
-        let lines: Vec<&str> = error.lines().map(|l| &l[..10]).collect();
-        assert_eq!(lines, ["x.csv:2:1:", "x.csv:3:1:", "x.csv:4:1:"], "{error}");
+        let text = "0311112222,a\nabc,b\n,c\n\n12,d\n\"03\n1111\",e\n1,f\n";
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let error = names(text.as_bytes()).unwrap_err();
+            let lines: Vec<&str> = error.lines().map(|l| &l[..10]).collect();
+            let expected = [
+                "x.csv:2:1:",
+                "x.csv:3:1:",
+                "x.csv:5:1:",
+                "x.csv:6:1:",
+                "x.csv:8:1:",
+            ];
+            assert_eq!(lines, expected, "{error}");
+        }
     }
 
     #[test]
