@@ -4,7 +4,7 @@
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
-//! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
+//! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
 //! * `faxes` - what can be done with faxes, and following them live
 
 mod assets;
@@ -16,6 +16,7 @@ mod guard;
 mod job;
 mod language;
 mod listener;
+mod lists;
 mod login;
 mod page;
 mod picture;
@@ -25,6 +26,7 @@ mod settings;
 mod shown;
 mod visitor;
 mod words;
+mod zone;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -160,8 +162,10 @@ fn router(site: Arc<Site>) -> Router {
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
         .merge(faxes::routes())
+        .merge(lists::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn(zone::scope))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
             guard::limit,
