@@ -143,8 +143,7 @@ impl Intake {
         };
         let sender = self.authenticator.sender(&evidence, &directory).await?;
         let order = || {
-            let mut order =
-                self.order(submission, &sender, &directory, &message.envelope, now)?;
+            let mut order = self.order(submission, &sender, &directory, &message.envelope, now)?;
             order.verification = verification.map_or_else(String::new, |found| found.text.clone());
             Ok(order)
         };

@@ -4,6 +4,7 @@
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
+//! * `send` - a fax is composed, seen and sent
 //! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
 
 mod cookie;
@@ -17,6 +18,7 @@ mod login;
 mod page;
 mod picture;
 mod received;
+mod send;
 mod sent;
 mod settings;
 mod shown;
@@ -50,6 +52,7 @@ use crate::time::Timestamp;
 
 pub use listener::bind;
 pub use listener::serve;
+pub use send::Sending;
 
 /// The largest form: a login has three short fields.
 const MOST_BYTES: usize = 64 * 1024;
@@ -76,6 +79,8 @@ pub struct Site {
     mail: Arc<Notify>,
     requests: Rate<IpAddr>,
     logins: Rate<IpAddr>,
+    /// What sending needs.
+    send: send::Desk,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
 }
@@ -89,6 +94,7 @@ impl Site {
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
+        sending: Sending,
     ) -> Self {
         let sessions = Sessions {
             store: authenticator.store.clone(),
@@ -106,6 +112,7 @@ impl Site {
             mail,
             requests: Rate::default(),
             logins: Rate::default(),
+            send: send::Desk::new(sending),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
         }
@@ -136,6 +143,9 @@ pub fn describe_metrics() {
 /// The longest a request may take, its body and its answer included.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same for a form with files, which may come over a slow line and is then turned into pages.
+const PATIENCE_WITH_FILES: Duration = Duration::from_secs(800);
+
 fn router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::to("/sent") }))
@@ -150,6 +160,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(send::routes(&site))
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn_with_state(

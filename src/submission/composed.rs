@@ -117,10 +117,7 @@ mod tests {
         let made = compose("", "", files, &rules()).unwrap();
         let kinds: Vec<_> = made.files.iter().map(|file| file.kind).collect();
         use DocumentKind as Kind;
-        assert_eq!(
-            kinds,
-            [Kind::Pdf, Kind::Png, Kind::Text, Kind::Unsupported]
-        );
+        assert_eq!(kinds, [Kind::Pdf, Kind::Png, Kind::Text, Kind::Unsupported]);
         assert!(made.files[3].bytes.is_empty(), "nothing of it is kept");
         assert!(made.text.is_none());
     }

@@ -42,9 +42,11 @@ const MAY_NAME: &[(&str, &str)] = &[
     // Doors, which never name each other.
     ("ingress", "config"),
     ("monitor", "config"),
+    // The web calls the journey of every door for what is composed in a browser: it hands on recipients and
+    // documents, which are words of `submission`.
     (
         "web",
-        "account admit authenticate config receive render storage",
+        "account admit authenticate config intake receive render storage submission",
     ),
 ];
 
