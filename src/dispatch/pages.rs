@@ -123,16 +123,17 @@ impl Dispatcher {
         plain: Arc<FaxFile>,
     ) -> Result<FaxFile, Stop> {
         let options = options(batch)?;
-        if options.no_header {
+        let template = options.header;
+        let template = template.unwrap_or_else(|| self.config.render.header.clone());
+        // An empty line is none: it does not move the page either.
+        if options.no_header || template.is_empty() {
             return Ok(FaxFile::clone(&plain));
         }
         let directory = self.accounts.load();
         let account = directory.by_id(&claim.account);
         let from = account.and_then(|account| account.station_id.as_ref());
         let line = render::HeaderLine {
-            template: options
-                .header
-                .unwrap_or_else(|| self.config.render.header.clone()),
+            template,
             date: self
                 .clock
                 .now()

@@ -117,6 +117,38 @@ impl Browser {
         self.ask("POST", path, Some(&fields.join("&")))
     }
 
+    /// Sends a form with files: field, name, type and content of each.
+    pub(crate) fn upload(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        files: &[(&str, &str, &str, &[u8])],
+    ) -> Answer {
+        const BOUNDARY: &str = "----faxgate7MA4YWxkTrZu0gW";
+        let mut form = Vec::new();
+        for (name, value) in fields {
+            let head = format!("Content-Disposition: form-data; name=\"{name}\"");
+            form.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n{value}\r\n").bytes());
+        }
+        for (field, name, kind, bytes) in files {
+            // As browsers escape names (HTML, multipart form data).
+            let name = name
+                .replace('"', "%22")
+                .replace('\r', "%0D")
+                .replace('\n', "%0A");
+            let head = format!(
+                "Content-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\nContent-Type: {kind}"
+            );
+            form.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n").bytes());
+            form.extend_from_slice(bytes);
+            form.extend(b"\r\n");
+        }
+        form.extend(format!("--{BOUNDARY}--\r\n").bytes());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let stream = self.begin_with("POST", path, Some((&kind, &form)));
+        self.end(stream)
+    }
+
     /// Fetches the login form and sends it.
     pub(crate) fn log_in(&mut self, login_id: &str, password: &str) -> Answer {
         let csrf = self.get("/login").csrf();
@@ -130,7 +162,11 @@ impl Browser {
 
     /// Any request.
     pub(crate) fn ask(&mut self, method: &str, path: &str, form: Option<&str>) -> Answer {
-        let mut stream = self.begin(method, path, form);
+        let stream = self.begin(method, path, form);
+        self.end(stream)
+    }
+
+    fn end(&mut self, mut stream: TcpStream) -> Answer {
         let mut all = Vec::new();
         stream.read_to_end(&mut all).unwrap();
         let answer = Answer::parse(&all);
@@ -147,6 +183,12 @@ impl Browser {
 
     /// Sends a request and does not wait for its answer.
     fn begin(&self, method: &str, path: &str, form: Option<&str>) -> TcpStream {
+        let kind = "application/x-www-form-urlencoded";
+        let form = form.map(|form| (kind, form.as_bytes()));
+        self.begin_with(method, path, form)
+    }
+
+    fn begin_with(&self, method: &str, path: &str, form: Option<(&str, &[u8])>) -> TcpStream {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in &self.further {
             head += &format!("{name}: {value}\r\n");
@@ -156,16 +198,16 @@ impl Browser {
         if !cookies.is_empty() {
             head += &format!("Cookie: {}\r\n", cookies.join("; "));
         }
-        if let Some(form) = form {
+        if let Some((kind, form)) = form {
             let length = form.len();
-            head += &format!(
-                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
-            );
+            head += &format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n");
         }
         head += "Connection: close\r\n\r\n";
-        head += form.unwrap_or_default();
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
+        stream
+            .write_all(form.map_or(&[], |(_, form)| form))
+            .unwrap();
         stream
     }
 
