@@ -15,6 +15,7 @@ use crate::gateway::Mail;
 use crate::gateway::RIGHT;
 use crate::gateway::Setup;
 use crate::gateway::paper;
+use crate::gateway::wait_for;
 
 const PROBE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
 
@@ -42,7 +43,7 @@ fn fill(browser: &mut Browser, fields: &[(&str, &str)], files: &[File<'_>]) -> (
     let csrf = form.csrf();
     let mut all = vec![("csrf", csrf.as_str())];
     all.extend(fields);
-    let answer = browser.upload("/send", &all, files);
+    let answer = browser.send_files("/send", &all, files);
     let place = answer.header("location").map(str::to_owned);
     (answer.code, place.unwrap_or_else(|| answer.body()))
 }
@@ -154,13 +155,18 @@ fn t27_what_was_seen_is_what_is_sent_bit_by_bit() {
         mails[0].subject()
     );
 
+    browser.further = vec![("Accept-Language".into(), "ja".into())];
     let again = draft(
         &mut browser,
         &[("number", "+81312345678"), ("text", "x")],
         &[],
     );
     let again = page(&mut browser, &again);
-    assert!(!again.contains("first time"), "{again}");
+    assert!(!again.contains("初めて送信する番号"), "{again}");
+    assert!(
+        again.contains("送信する") && again.contains("1件あたりの通信時間"),
+        "{again}"
+    );
 }
 
 #[test]
@@ -186,7 +192,7 @@ fn the_header_line_is_all_that_is_added_to_what_was_seen() {
         .iter()
         .filter(|path| path.to_str().unwrap().ends_with("-pages"))
         .collect();
-    assert_eq!(kept.len(), 1, "the draft's own files are gone: {kept:?}");
+    assert_eq!(kept.len(), 1, "the draft's own are gone: {kept:?}");
     let plain = &paper::pages_of(&std::fs::read(kept[0]).unwrap())[0];
     let strip = 36;
     for y in strip..plain.bitmap.height() {
@@ -242,6 +248,52 @@ fn p4_a_draft_is_sent_once_however_often_the_button_is_pressed() {
 }
 
 #[test]
+fn p4_a_crash_before_the_answer_sends_nothing_twice() {
+    let gateway = start();
+    let mut browser = gateway.logged_in("tanaka", RIGHT);
+    let path = draft(
+        &mut browser,
+        &[("number", "0312345678"), ("text", "once")],
+        &[],
+    );
+    let blobs = gateway.path("var/blobs");
+    let kept = files(&blobs).into_iter();
+    let kept: Vec<_> = kept
+        .map(|path| (std::fs::read(&path).unwrap(), path))
+        .collect();
+    assert_eq!(kept.len(), 2, "documents and pages");
+    let (_, place) = press(&mut browser, &path, "send");
+    gateway.settled(1);
+    // The fax was stored, and what the draft became was not: as after a crash between the two.
+    for (bytes, path) in kept {
+        std::fs::write(path, bytes).unwrap();
+    }
+    gateway.change_state("UPDATE draft SET batch = NULL");
+    assert_eq!(press(&mut browser, &path, "send"), (303, place));
+    assert_eq!((gateway.jobs().len(), gateway.calls().len()), (1, 1));
+    assert_eq!(files(&blobs).len(), 1, "the pages of the one fax");
+}
+
+#[test]
+fn slow_uploads_of_one_account_keep_no_other_from_sending() {
+    let gateway = start();
+    let mut browser = gateway.logged_in("tanaka", RIGHT);
+    let csrf = browser.get("/send").csrf();
+    let slow = [(); 2].map(|()| browser.begin_files("/send", &csrf));
+    let fields = [("number", "0312345678"), ("text", "x")];
+    wait_for("the account to have its share", || {
+        let (code, text) = fill(&mut browser, &fields, &[]);
+        (code == 503).then_some(text)
+    });
+    let mut other = gateway.logged_in("sato", RIGHT);
+    draft(&mut other, &fields, &[]);
+    drop(slow);
+    wait_for("the places to be free again", || {
+        (fill(&mut browser, &fields, &[]).0 == 303).then_some(())
+    });
+}
+
+#[test]
 fn a_list_goes_to_all_its_members_and_several_numbers_are_one_batch() {
     let gateway = start();
     let mut browser = gateway.logged_in("tanaka", RIGHT);
@@ -250,8 +302,7 @@ fn a_list_goes_to_all_its_members_and_several_numbers_are_one_batch() {
     assert!(preview.contains("shops</strong> (2 members)"), "{preview}");
     let (code, place) = press(&mut browser, &path, "send");
     assert_eq!(code, 303);
-    assert!(place.starts_with("/sent?batch="), "{place}");
-    assert_eq!(browser.get(&place).code, 200);
+    assert!(place.starts_with("/batches/"), "{place}");
     let jobs = gateway.settled(2);
     assert!(jobs.iter().all(|job| job["status"] == 0), "{jobs:?}");
 
@@ -380,7 +431,7 @@ fn a_file_that_cannot_be_faxed_is_told_before_anything_is_sent() {
             "nothing.pdf",
             "application/pdf",
             b"",
-            "nothing.pdf: files of this kind",
+            "nothing.pdf: it has no pages",
         ),
     ] {
         let (code, body) = fill(&mut browser, &to, &[("file", name, kind, bytes)]);
@@ -448,7 +499,7 @@ fn a_draft_is_changed_without_choosing_its_files_again() {
     let id = path.trim_start_matches("/send/").to_owned();
     let csrf = form.csrf();
     let tiff = paper::tiff(3);
-    let answer = browser.upload(
+    let answer = browser.send_files(
         "/send",
         &[
             ("csrf", &csrf),
@@ -524,7 +575,11 @@ fn a_form_that_we_did_not_make_is_refused_and_no_page_changes_anything() {
     for token in [None, Some("0123"), Some(of_other.as_str())] {
         let mut all: Vec<(&str, &str)> = token.map(|token| ("csrf", token)).into_iter().collect();
         all.extend(fields);
-        assert_eq!(browser.upload("/send", &all, &[]).code, 403, "{token:?}");
+        assert_eq!(
+            browser.send_files("/send", &all, &[]).code,
+            403,
+            "{token:?}"
+        );
         assert_eq!(browser.post("/send", &all).code, 403, "{token:?}");
         let all: Vec<_> = token.map(|token| ("csrf", token)).into_iter().collect();
         for button in ["send", "discard"] {

@@ -143,6 +143,7 @@ async fn kept(
     before: Option<&Draft>,
     w: &Words,
 ) -> Result<i64, Not> {
+    has_no_empty_file(&uploaded, w)?;
     let mut composition = composed(site, &mut uploaded).await?;
     if let Some(before) = before {
         let files = stay(site, &uploaded, before).await?;
@@ -164,6 +165,15 @@ async fn kept(
         let_go(site, before.row.id).await?;
     }
     Ok(id)
+}
+
+fn has_no_empty_file(uploaded: &Uploaded, w: &Words) -> Result<(), Not> {
+    let empty = uploaded.files.iter().find(|file| file.bytes.is_empty());
+    match empty {
+        // The name as the browser says it is shown once and kept nowhere.
+        Some(file) => Err(bad_file(about(Some(&file.name), w.bad_empty))),
+        None => Ok(()),
+    }
 }
 
 /// Reading is work on what may be 20 MB: it leaves the event loop.

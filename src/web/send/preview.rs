@@ -285,13 +285,13 @@ pub(super) async fn send(
     }
 }
 
-/// A single fax has a page of its own; several are in the history.
+/// A single fax has a page of its own; several have one together.
 async fn to_sent(site: &Site, visitor: &Visitor, batch: i64) -> Response {
     let jobs = site.store().read(move |tx| drafts::jobs_of(tx, batch, 2));
     match visitor.found(site, Tab::Send, jobs.await.map(Some)) {
         Ok(jobs) => match jobs.as_slice() {
             [job] => Redirect::to(&format!("/sent/{job}")).into_response(),
-            [] | [_, ..] => Redirect::to(&format!("/sent?batch={batch}")).into_response(),
+            [] | [_, ..] => Redirect::to(&format!("/batches/{batch}")).into_response(),
         },
         Err(trouble) => *trouble,
     }

@@ -118,7 +118,7 @@ impl Browser {
     }
 
     /// Sends a form with files: field, name, type and content of each.
-    pub(crate) fn upload(
+    pub(crate) fn send_files(
         &mut self,
         path: &str,
         fields: &[(&str, &str)],
@@ -145,8 +145,20 @@ impl Browser {
         }
         form.extend(format!("--{BOUNDARY}--\r\n").bytes());
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-        let stream = self.begin_with("POST", path, Some((&kind, &form)));
+        let stream = self.begin_with("POST", path, Some((&kind, &form)), form.len());
         self.end(stream)
+    }
+
+    /// Begins to send a form with files, and does not go on as long as the connection is held.
+    pub(crate) fn begin_files(&self, path: &str, csrf: &str) -> TcpStream {
+        let head = "--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n";
+        let mut form = format!("{head}{csrf}\r\n--b\r\n").into_bytes();
+        let begun = form.len();
+        form.resize(100_000, b'x');
+        let kind = "multipart/form-data; boundary=b";
+        let mut stream = self.begin_with("POST", path, Some((kind, &form)), begun);
+        stream.flush().unwrap();
+        stream
     }
 
     /// Fetches the login form and sends it.
@@ -185,10 +197,17 @@ impl Browser {
     fn begin(&self, method: &str, path: &str, form: Option<&str>) -> TcpStream {
         let kind = "application/x-www-form-urlencoded";
         let form = form.map(|form| (kind, form.as_bytes()));
-        self.begin_with(method, path, form)
+        self.begin_with(method, path, form, usize::MAX)
     }
 
-    fn begin_with(&self, method: &str, path: &str, form: Option<(&str, &[u8])>) -> TcpStream {
+    /// Sends the first bytes of a form, at most `most`.
+    fn begin_with(
+        &self,
+        method: &str,
+        path: &str,
+        form: Option<(&str, &[u8])>,
+        most: usize,
+    ) -> TcpStream {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in &self.further {
             head += &format!("{name}: {value}\r\n");
@@ -205,9 +224,8 @@ impl Browser {
         head += "Connection: close\r\n\r\n";
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
-        stream
-            .write_all(form.map_or(&[], |(_, form)| form))
-            .unwrap();
+        let form = form.map_or(&[][..], |(_, form)| form);
+        stream.write_all(&form[..form.len().min(most)]).unwrap();
         stream
     }
 
