@@ -55,5 +55,6 @@ mod tls_mistakes;
 mod verification;
 mod web_chromium;
 mod web_headers;
+mod web_lists;
 mod web_login;
 mod web_pages;
