@@ -1,6 +1,7 @@
 //! Profiles: what kind of service an account has, as data (section 7 of the requirements).
 
 mod policy;
+mod reset;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -26,6 +27,11 @@ use policy::Policies;
 
 pub use policy::Policy;
 
+pub use reset::AfterReset;
+pub use reset::Reset;
+pub use reset::ResetAddress;
+pub use reset::ResetMethod;
+
 /// What kind of service the account has: rules that are data (section 7 of the requirements).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
@@ -40,6 +46,8 @@ pub struct Profile {
     change: Vec<CredentialKind>,
     /// A password in force for longer is to be changed; `None`: nobody is reminded (row I2).
     pub reminder: Option<Duration>,
+    /// How somebody who forgot the password gets in again.
+    pub reset: Reset,
 }
 
 /// `[split]`: from a point in time on, doors that asked for one password ask for several (rows W1, W2).
@@ -150,6 +158,7 @@ impl Profile {
             reminder: section.table("reminder", |section| {
                 section.optional("after", |value| forms::duration(value, REMINDERS))
             }),
+            reset: section.table("reset", Reset::read),
         }
     }
 }

@@ -53,5 +53,7 @@ mod smuggling;
 mod tls;
 mod tls_mistakes;
 mod verification;
+mod web_chromium;
+mod web_headers;
 mod web_login;
 mod web_pages;
