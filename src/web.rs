@@ -4,6 +4,7 @@
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
+//! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
 //! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
 
 mod assets;
@@ -16,7 +17,9 @@ mod language;
 mod listener;
 mod login;
 mod page;
+mod password;
 mod picture;
+mod proof;
 mod received;
 mod sent;
 mod settings;
@@ -154,6 +157,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(password::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn_with_state(
