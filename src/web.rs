@@ -7,6 +7,7 @@
 //! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
 //! * `faxes` - what can be done with faxes, and following them live
 //! * `send` - a fax is composed, seen and sent
+//! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
 
 mod assets;
 mod cookie;
@@ -20,7 +21,9 @@ mod listener;
 mod lists;
 mod login;
 mod page;
+mod password;
 mod picture;
+mod proof;
 mod received;
 mod send;
 mod sent;
@@ -174,6 +177,7 @@ fn router(site: Arc<Site>) -> Router {
         .merge(faxes::routes())
         .merge(lists::routes())
         .merge(send::routes(&site))
+        .merge(password::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn(zone::scope))
