@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::account::certificate;
 use crate::admit::rate::Rate;
@@ -29,7 +30,7 @@ use crate::web;
 /// What stands behind the mail door.
 pub(super) struct MailDoor {
     /// The way in.
-    pub(super) intake: Intake,
+    pub(super) intake: Arc<Intake>,
     /// Verifies senders; `None`: nobody does.
     pub(super) verifier: Option<Verifier>,
     /// How often each network has begun a mail.

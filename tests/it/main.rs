@@ -56,5 +56,7 @@ mod verification;
 mod web_admin;
 mod web_chromium;
 mod web_headers;
+mod web_lists;
 mod web_login;
 mod web_pages;
+mod web_send;
