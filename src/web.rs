@@ -160,7 +160,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
-        .merge(send::routes(&site))
+        .merge(send::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn_with_state(
