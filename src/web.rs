@@ -1,22 +1,29 @@
-//! The account web: customers log in and see their faxes. Works without scripts; nothing comes from
-//! another host.
+//! The account web: customers log in and see their faxes. Works without scripts, of which htmx is the
+//! only one; nothing comes from another host.
 //!
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
+//! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
+//! * `faxes` - what can be done with faxes, and following them live
 //! * `send` - a fax is composed, seen and sent
-//! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
+//! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
 
+mod assets;
 mod cookie;
 mod error;
+mod faxes;
 mod form;
 mod guard;
 mod job;
 mod language;
 mod listener;
+mod lists;
 mod login;
 mod page;
+mod password;
 mod picture;
+mod proof;
 mod received;
 mod send;
 mod sent;
@@ -24,6 +31,7 @@ mod settings;
 mod shown;
 mod visitor;
 mod words;
+mod zone;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,7 +40,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header;
 use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::get;
@@ -41,6 +48,7 @@ use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 
 use crate::account::directory::Directory;
+use crate::account::in_force::InForce;
 use crate::account::session::Sessions;
 use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
@@ -69,6 +77,8 @@ pub struct Site {
     web: config::Web,
     /// Accounts in force.
     accounts: Arc<ArcSwap<Directory>>,
+    /// What keeps them true to the files and to what is changed here.
+    in_force: Arc<InForce>,
     /// The one lock.
     authenticator: Arc<Authenticator>,
     /// Who has logged in.
@@ -83,6 +93,7 @@ pub struct Site {
     send: send::Desk,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
+    faxes: faxes::Faxes,
 }
 
 impl Site {
@@ -90,7 +101,7 @@ impl Site {
     pub fn new(
         config: Arc<Config>,
         web: config::Web,
-        accounts: Arc<ArcSwap<Directory>>,
+        in_force: Arc<InForce>,
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
@@ -102,10 +113,12 @@ impl Site {
             idle: web.session_idle,
             lasts: web.session_lasts,
         };
+        let faxes = faxes::Faxes::new(&sessions.store);
         Self {
             config,
             web,
-            accounts,
+            accounts: Arc::clone(in_force.directory()),
+            in_force,
             authenticator,
             sessions,
             clock,
@@ -115,6 +128,7 @@ impl Site {
             send: send::Desk::new(sending),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
+            faxes,
         }
     }
 
@@ -160,26 +174,21 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(faxes::routes())
+        .merge(lists::routes())
         .merge(send::routes())
+        .merge(password::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn(zone::scope))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
             guard::limit,
         ))
-        .route("/assets/faxgate.css", get(style))
+        .route("/assets/{name}", get(assets::serve))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
             guard::headers,
         ))
         .with_state(site)
-}
-
-async fn style() -> impl axum::response::IntoResponse {
-    const STYLE: &str = include_str!("web/assets/faxgate.css");
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-    ];
-    (headers, STYLE)
 }

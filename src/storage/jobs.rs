@@ -5,7 +5,9 @@
 
 mod claim;
 mod history;
+mod lines;
 mod search;
+mod share;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -44,10 +46,24 @@ pub use history::jobs;
 pub use history::jobs_of_batch;
 pub use history::jobs_of_recipient;
 pub use history::purge_history;
+pub use lines::BatchLine;
+pub use lines::Repeat;
+pub use lines::Totals;
+pub use lines::children;
+pub use lines::line;
+pub use lines::lines;
+pub use lines::open_jobs;
+pub use lines::repeats;
+pub use search::Found;
 pub use search::NumberMatch;
+pub use search::Period;
 pub use search::Search;
 pub use search::Standing;
 pub use search::search;
+pub use share::Share;
+pub use share::WaitingJob;
+pub use share::oldest_waiting;
+pub use share::shares;
 pub use state::Class;
 pub use state::State;
 

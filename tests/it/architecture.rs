@@ -46,7 +46,8 @@ const MAY_NAME: &[(&str, &str)] = &[
     // documents, which are words of `submission`.
     (
         "web",
-        "account admit authenticate config intake receive render storage submission",
+        // `queue`: sending again and cancelling are steps of their own, which commands use as well.
+        "account admit authenticate config intake queue receive render storage submission",
     ),
 ];
 

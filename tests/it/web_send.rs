@@ -303,6 +303,7 @@ fn a_list_goes_to_all_its_members_and_several_numbers_are_one_batch() {
     let (code, place) = press(&mut browser, &path, "send");
     assert_eq!(code, 303);
     assert!(place.starts_with("/batches/"), "{place}");
+    assert_eq!(browser.get(&place).code, 200);
     let jobs = gateway.settled(2);
     assert!(jobs.iter().all(|job| job["status"] == 0), "{jobs:?}");
 

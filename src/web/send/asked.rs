@@ -212,7 +212,7 @@ pub(super) fn check(
 ) -> Result<Asked, Mistakes> {
     let mut mistakes = Mistakes::default();
     let numbers = numbers(site, &typed.number, &mut mistakes, w);
-    let list = account.list(&typed.list).map(AskedList::of);
+    let list = account.list(&typed.list).map(|list| AskedList::of(list));
     let is_list = !typed.list.is_empty();
     if is_list && list.is_none() {
         mistakes.list = Some(w.no_list);

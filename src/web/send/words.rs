@@ -70,6 +70,7 @@ words! {
     too_many: "Nothing was sent: the account has sent too much in a minute. Please wait a minute and press Send again.", "送信されていません。1分間の送信数の上限に達しました。1分ほど待ってから、もう一度送信してください。";
     files: "Files", "ファイル";
     none: "none", "なし";
+    images_plain: "Without the header line that each recipient gets.", "あて先ごとに付くヘッダー行は含まれません。";
     pages: "Pages", "ページ数";
     line_each: "Line time for each number (estimate)", "1件あたりの通信時間（目安）";
     line_all: "Line time in all (estimate)", "通信時間の合計（目安）";

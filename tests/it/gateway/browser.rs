@@ -73,6 +73,7 @@ impl Setup {
         let listen = format!("[\"127.0.0.1:{}\"]", free_port());
         self.set("web", "listen", &listen)
             .set("web", "max_logins_per_minute", "0")
+            .set("web", "max_resets_per_minute", "0")
             .set("web", "max_requests_per_minute", "0")
     }
 }
@@ -115,6 +116,11 @@ impl Browser {
             .map(|(name, value)| format!("{name}={}", encoded(value)))
             .collect();
         self.ask("POST", path, Some(&fields.join("&")))
+    }
+
+    /// Sends a form with one CSV file.
+    pub(crate) fn upload(&mut self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Answer {
+        self.send_files(path, fields, &[("file", "list.csv", "text/csv", file)])
     }
 
     /// Sends a form with files: field, name, type and content of each.
@@ -208,6 +214,22 @@ impl Browser {
         form: Option<(&str, &[u8])>,
         most: usize,
     ) -> TcpStream {
+        let mut head = self.head(method, path);
+        if let Some((kind, form)) = form {
+            let length = form.len();
+            head += &format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n");
+        }
+        head += "Connection: close\r\n\r\n";
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let form = form.map_or(&[][..], |(_, form)| form);
+        // Whoever sends too much is answered before the end.
+        let _ = stream.write_all(&form[..form.len().min(most)]);
+        stream
+    }
+
+    /// The first line and the fields that every request has.
+    fn head(&self, method: &str, path: &str) -> String {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in &self.further {
             head += &format!("{name}: {value}\r\n");
@@ -217,16 +239,7 @@ impl Browser {
         if !cookies.is_empty() {
             head += &format!("Cookie: {}\r\n", cookies.join("; "));
         }
-        if let Some((kind, form)) = form {
-            let length = form.len();
-            head += &format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n");
-        }
-        head += "Connection: close\r\n\r\n";
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.write_all(head.as_bytes()).unwrap();
-        let form = form.map_or(&[][..], |(_, form)| form);
-        stream.write_all(&form[..form.len().min(most)]).unwrap();
-        stream
+        head
     }
 
     fn keep(&mut self, answer: &Answer) {
