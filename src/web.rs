@@ -182,7 +182,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/settings/sessions", post(settings::end_others))
         .merge(faxes::routes())
         .merge(lists::routes())
-        .merge(send::routes(&site))
+        .merge(send::routes())
         .merge(password::routes())
         .merge(admin::routes())
         .fallback(error::not_found)
