@@ -10,4 +10,5 @@ pub mod notice;
 pub mod overlay;
 pub mod policy;
 pub mod scram;
+pub mod senders;
 pub mod session;

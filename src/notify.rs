@@ -12,6 +12,7 @@ mod notice;
 pub mod outgoing;
 mod report;
 mod result;
+mod sender_code;
 mod template;
 mod transfer;
 
@@ -35,6 +36,8 @@ pub use notice::forward;
 pub use notice::lock_notice;
 pub use report::delivery_report;
 pub use result::result_mail;
+pub use sender_code::SenderCodeFacts;
+pub use sender_code::sender_code;
 
 /// A message ready to be sent; its reverse-path is null (RFC 3834 section 3.3).
 #[derive(Clone, Debug, PartialEq, Eq)]

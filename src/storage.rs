@@ -16,6 +16,7 @@ mod migrations;
 pub mod outbox;
 pub mod received;
 pub mod recipients;
+pub mod senders;
 pub mod sessions;
 pub mod settings;
 pub mod shadows;

@@ -19,6 +19,8 @@ pub enum Kind {
     Report,
     /// The results of a batch.
     Result,
+    /// The code by which the owner of an address confirms it as a sender.
+    SenderCode,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
             Self::Lock => "lock",
             Self::Report => "report",
             Self::Result => "result",
+            Self::SenderCode => "sender-code",
         }
     }
 
@@ -40,6 +43,7 @@ impl Kind {
             "lock" => Ok(Self::Lock),
             "report" => Ok(Self::Report),
             "result" => Ok(Self::Result),
+            "sender-code" => Ok(Self::SenderCode),
             _ => Err(StorageError::Damaged(format!("mail of kind {word}"))),
         }
     }
