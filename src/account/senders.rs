@@ -149,6 +149,18 @@ pub fn answer(
     Ok(Answer::Wrong)
 }
 
+/// Ends the waiting of an address.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn withdraw(
+    tx: &mut dyn Transaction,
+    account: &str,
+    address: &str,
+) -> Result<(), StorageError> {
+    senders::forget(tx, account, &address.to_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

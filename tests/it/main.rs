@@ -56,3 +56,4 @@ mod verification;
 mod web_lists;
 mod web_login;
 mod web_pages;
+mod web_settings;
