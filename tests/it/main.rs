@@ -60,3 +60,4 @@ mod web_lists;
 mod web_login;
 mod web_pages;
 mod web_send;
+mod web_settings;

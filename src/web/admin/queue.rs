@@ -165,6 +165,7 @@ fn mail_of(site: &Site, mail: WaitingMail, w: &Words) -> Mail {
             Kind::Report => w.mail_report,
             Kind::Reset => w.mail_reset,
             Kind::Result => w.mail_result,
+            Kind::SenderCode => w.mail_sender_code,
         },
         account: mail.account,
         recipient: mail.recipient,

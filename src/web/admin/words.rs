@@ -145,6 +145,7 @@ words! {
     mail_lock: "lock", "ロックの通知";
     mail_report: "delivery report", "配送状況通知";
     mail_reset: "reset of a password", "パスワード再設定";
+    mail_sender_code: "code that proves a sender address", "送信元アドレスの確認コード";
     mail_result: "result", "結果通知";
     held_by_lock: "held while the account is locked", "ロックのため保留";
     tries: "Tries", "試行回数";
