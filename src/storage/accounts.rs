@@ -48,6 +48,18 @@ pub fn all_strikes(tx: &mut dyn Transaction) -> Result<Vec<(String, Strikes)>, S
     Ok(rows.iter().map(named).collect())
 }
 
+/// The accounts for which any lock stands at `now`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn locked(tx: &mut dyn Transaction, now: Timestamp) -> Result<Vec<String>, StorageError> {
+    let rows = tx.query(
+        "SELECT DISTINCT account FROM strikes WHERE locked_until > ?1",
+        &[now.into()],
+    )?;
+    Ok(rows.iter().map(|row| row.text(0).to_owned()).collect())
+}
+
 /// Keeps one counter of an account.
 ///
 /// # Errors
