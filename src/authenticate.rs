@@ -3,6 +3,7 @@
 pub mod judge;
 pub mod login;
 pub mod person;
+mod temporary;
 
 use std::sync::Arc;
 

@@ -15,6 +15,7 @@ use crate::status::Status;
 use crate::storage::Ids;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
+use crate::storage::audit;
 use crate::storage::events;
 use crate::storage::events::EventRow;
 use crate::time::Timestamp;
@@ -250,21 +251,21 @@ impl<'a> Log<'a> {
         )
     }
 
-    /// A wrong password was counted.
+    /// A wrong password was counted, from this door and the client's address.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn struck(
         &mut self,
         account: &str,
-        door: &str,
+        (door, peer): (&str, &str),
         tier: Option<TrustTier>,
         strikes: u32,
     ) -> Result<(), StorageError> {
         self.write(
             "struck",
             Subject::account(account),
-            json!({ "door": door, "tier": tier.map(TrustTier::as_str), "strikes": strikes }),
+            json!({ "door": door, "peer": peer, "tier": tier.map(TrustTier::as_str), "strikes": strikes }),
         )
     }
 
@@ -342,21 +343,21 @@ impl<'a> Log<'a> {
         self.add(event)
     }
 
-    /// An account was locked.
+    /// An account was locked, from this door and the client's address; a command has none.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn locked(
         &mut self,
         account: &str,
-        door: &str,
+        (door, peer): (&str, &str),
         reach: Reach,
         until: Timestamp,
     ) -> Result<(), StorageError> {
         self.write(
             "locked",
             Subject::account(account),
-            json!({ "door": door, "reach": reach.as_str(), "until": until.rfc3339() }),
+            json!({ "door": door, "peer": peer, "reach": reach.as_str(), "until": until.rfc3339() }),
         )
     }
 
@@ -420,6 +421,8 @@ impl<'a> Log<'a> {
 
     fn add(&mut self, event: EventRow) -> Result<(), StorageError> {
         events::add(self.tx, &event)?;
+        // The log keeps a copy of the chain's end outside of the database.
+        let link = audit::chain(self.tx, &event)?;
         self.tx.after_commit(Box::new(move || {
             tracing::info!(
                 event = event.kind,
@@ -428,6 +431,7 @@ impl<'a> Log<'a> {
                 job = event.job,
                 received = event.received,
                 detail = event.detail,
+                audit = link,
             );
         }));
         Ok(())

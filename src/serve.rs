@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::account::credential::Credentials;
 use crate::account::directory::Directory;
+use crate::account::in_force::InForce;
 use crate::account::lockout::InstallationKey;
 use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
@@ -143,8 +144,10 @@ struct Parts {
     config: Arc<Config>,
     store: Store,
     accounts: Arc<ArcSwap<Directory>>,
+    in_force: Arc<InForce>,
     renderer: Renderer,
     clock: Arc<dyn Clock>,
+    key: InstallationKey,
     health: Arc<Health>,
     reload: Arc<Notify>,
     jobs: Arc<Notify>,
@@ -156,12 +159,15 @@ impl Parts {
         for warning in &setup.loaded.accounts.warnings {
             tracing::warn!(warning);
         }
-        let directory = Directory::new(&setup.loaded.accounts.accounts);
+        let in_force = InForce::start(&setup.loaded.accounts.accounts, store.clone())?;
         Ok(Self {
             renderer: Renderer::new(setup.exe.clone(), &config.render),
+            key: InstallationKey::load_or_create(&config.gateway.data_dir)
+                .context("installation.key")?,
             config,
             store,
-            accounts: Arc::new(ArcSwap::from_pointee(directory)),
+            accounts: Arc::clone(in_force.directory()),
+            in_force,
             clock: Arc::clone(&setup.clock),
             health: Arc::default(),
             reload: Arc::default(),
@@ -179,8 +185,7 @@ impl Parts {
         Ok(Authenticator {
             store: self.store.clone(),
             credentials: Credentials::new(key, cores, config.smtp.password_wait),
-            key: InstallationKey::load_or_create(&config.gateway.data_dir)
-                .context("installation.key")?,
+            key: self.key.clone(),
             lock: config.lock.clone(),
             unproven_reach: config
                 .verify
@@ -260,7 +265,7 @@ impl Building {
         let site = Arc::new(Site::new(
             Arc::clone(&parts.config),
             web,
-            Arc::clone(&parts.accounts),
+            Arc::clone(&parts.in_force),
             authenticator,
             Arc::clone(&parts.clock),
             Arc::clone(&parts.mail),
@@ -345,6 +350,7 @@ impl Building {
             config: Arc::clone(&parts.config),
             accounts: Arc::clone(&parts.accounts),
             courier: Courier::new(&parts.config.mail.smarthost, &parts.config.gateway.name),
+            key: parts.key.clone(),
             clock: Arc::clone(&parts.clock),
         });
         let jobs = Arc::clone(&parts.jobs);
@@ -368,7 +374,7 @@ impl Building {
         let reloading = reload::Reloading {
             config_file,
             config: Arc::clone(&parts.config),
-            accounts: Arc::clone(&parts.accounts),
+            in_force: Arc::clone(&parts.in_force),
             health: Arc::clone(&parts.health),
             asked: Arc::clone(&parts.reload),
         };

@@ -338,7 +338,7 @@ pub fn change(
     accounts::change_credential(tx, &account.id, word, &replaces, (hash, initial), now)
 }
 
-fn fingerprint(hash: &str) -> [u8; 32] {
+pub(super) fn fingerprint(hash: &str) -> [u8; 32] {
     Sha256::digest(hash.as_bytes()).into()
 }
 

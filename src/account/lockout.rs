@@ -98,6 +98,16 @@ impl InstallationKey {
         keyed(&self.0, [&b"csrf"[..], cookie.as_bytes()])
     }
 
+    /// What resets of passwords are made of, and named by; `purpose` keeps one thing apart from another.
+    pub(super) fn reset<'a>(
+        &self,
+        purpose: &'a str,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> [u8; 32] {
+        let purpose = [&b"reset"[..], purpose.as_bytes()];
+        keyed(&self.0, purpose.into_iter().chain(pieces))
+    }
+
     /// Salt and iterations for a SCRAM login ID that has none: for one login ID always the same, so
     /// that nobody learns by asking twice (RFC 5802 section 9).
     pub fn made_up_salt(&self, login_id: &str) -> (Vec<u8>, u32) {
@@ -180,11 +190,12 @@ pub fn count(
     accounts::set_strikes(tx, &strike.account, strike.reach, &after)?;
     accounts::count_identity(tx, &strike.identity, &strike.account, now, day_before(now))?;
     let mut log = Log::new(tx, ids, now);
-    log.struck(&strike.account, strike.door, strike.tier, after.count)?;
+    let from = (strike.door, strike.peer.as_str());
+    log.struck(&strike.account, from, strike.tier, after.count)?;
     let Some(until) = after.locked_until else {
         return Ok(Counted::Now);
     };
-    log.locked(&strike.account, strike.door, strike.reach, until)?;
+    log.locked(&strike.account, from, strike.reach, until)?;
     add_notice(tx, ids, strike, until)?;
     let door = strike.door;
     tx.after_commit(Box::new(move || {
@@ -232,7 +243,7 @@ pub fn lock(
         locked_until: Some(until),
     };
     accounts::set_strikes(tx, account, Reach::Everything, &strikes)?;
-    Log::new(tx, ids, now).locked(account, "command", Reach::Everything, until)?;
+    Log::new(tx, ids, now).locked(account, ("command", ""), Reach::Everything, until)?;
     Ok(until)
 }
 

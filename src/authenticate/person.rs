@@ -42,6 +42,9 @@ impl Authenticator {
         directory: &Directory,
         now: Timestamp,
     ) -> Result<Arc<Account>, TurnedAway> {
+        if let Some(account) = directory.by_login_id(&login.login_id) {
+            self.settle_temporary(login, account, now).await?;
+        }
         match self.login_at(LoginDoor::Web, login, directory, now).await {
             Ok(logged_in) => return Ok(logged_in.account),
             Err(Refusal::Busy) => return Err(TurnedAway::Busy),

@@ -1,5 +1,7 @@
 //! Profiles: what kind of service an account has, as data (section 7 of the requirements).
 
+mod reset;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
@@ -21,6 +23,11 @@ use super::source::NamedBy;
 use super::source::Source;
 use crate::lock::LockRule;
 
+pub use reset::AfterReset;
+pub use reset::Reset;
+pub use reset::ResetAddress;
+pub use reset::ResetMethod;
+
 /// What kind of service the account has: rules that are data (section 7 of the requirements).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
@@ -32,6 +39,8 @@ pub struct Profile {
     pub lock: LockRule,
     /// Which password each door asks for.
     pub doors: Doors,
+    /// How somebody who forgot the password gets in again.
+    pub reset: Reset,
 }
 
 /// The rule for a new password (row I9).
@@ -89,6 +98,7 @@ impl Profile {
             policy: section.table("policy", Policy::read),
             lock: section.table("lock", read_lock),
             doors: section.table("doors", Doors::read),
+            reset: section.table("reset", Reset::read),
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Web {
     pub max_requests_per_minute: u32,
     /// Most logins a minute from one address; 0 for no limit.
     pub max_logins_per_minute: u32,
+    /// Most resets of a password asked for a minute from one address; 0 for no limit.
+    pub max_resets_per_minute: u32,
 }
 
 /// Scheme, host and port under which browsers reach the account web.
@@ -57,6 +59,7 @@ impl Default for Web {
             session_lasts: 12 * HOUR,
             max_requests_per_minute: 300,
             max_logins_per_minute: 10,
+            max_resets_per_minute: 6,
         }
     }
 }
@@ -87,6 +90,11 @@ impl Web {
             max_logins_per_minute: section.or(
                 "max_logins_per_minute",
                 default.max_logins_per_minute,
+                per_minute,
+            ),
+            max_resets_per_minute: section.or(
+                "max_resets_per_minute",
+                default.max_resets_per_minute,
                 per_minute,
             ),
         };
@@ -134,6 +142,10 @@ impl Web {
                 "max_logins_per_minute",
                 show::number(self.max_logins_per_minute),
             ),
+            (
+                "max_resets_per_minute",
+                show::number(self.max_resets_per_minute),
+            ),
         ])
     }
 }
@@ -174,10 +186,22 @@ impl BaseUrl {
         &self.authority
     }
 
-    fn is_this_machine(&self) -> bool {
+    /// Whether browsers reach it at this machine only.
+    pub fn is_this_machine(&self) -> bool {
         let host = split_port(&self.authority).map_or("", |(host, _)| host);
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
         host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether `Host` of a request may mean us. At this machine only addresses, `localhost` and the configured
+    /// name do: a name of somebody else's that resolves here (DNS rebinding) would make that site's pages ours.
+    pub fn is_meant_by(&self, host: &str) -> bool {
+        if !self.is_this_machine() || host.eq_ignore_ascii_case(&self.authority) {
+            return true;
+        }
+        let name = split_port(host).map_or("", |(name, _)| name);
+        let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+        name.eq_ignore_ascii_case("localhost") || address.is_ok()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Mails of ours on their way: what is due is claimed, written out, handed over, and tried again.
 
 mod report;
+mod reset;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use arc_swap::ArcSwap;
 use serde::Deserialize;
 
 use crate::account::directory::Directory;
+use crate::account::lockout::InstallationKey;
 use crate::config::Config;
 use crate::config::ForwardFormat;
 use crate::config::ResultFormat;
@@ -58,6 +60,8 @@ pub struct Outgoing {
     pub accounts: Arc<ArcSwap<Directory>>,
     /// Hands mails over.
     pub courier: Courier,
+    /// What reset mails carry is derived from it.
+    pub key: InstallationKey,
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -203,6 +207,7 @@ impl Outgoing {
             Kind::Forward => self.forward(row).await,
             Kind::Lock => self.lock_notice(row),
             Kind::Report => self.report(row, with_pages).await,
+            Kind::Reset => self.reset_mail(row).await,
             Kind::Result => self.result(row, with_pages).await,
         }
     }
@@ -343,7 +348,7 @@ fn is_too_large(outcome: &Result<(), DeliveryError>) -> bool {
 fn is_told_by_words(kind: Kind) -> bool {
     match kind {
         Kind::Report | Kind::Result => true,
-        Kind::Access | Kind::Forward | Kind::Lock => false,
+        Kind::Access | Kind::Forward | Kind::Lock | Kind::Reset => false,
     }
 }
 
@@ -404,7 +409,7 @@ fn job_facts(job: &JobRow, format: ResultFormat) -> JobFacts {
 fn about(row: &MailRow) -> Subject<'_> {
     match row.kind {
         Kind::Forward => Subject::received(&row.account, row.subject_id),
-        Kind::Access | Kind::Lock => Subject::account(&row.account),
+        Kind::Access | Kind::Lock | Kind::Reset => Subject::account(&row.account),
         Kind::Report | Kind::Result => Subject::batch(&row.account, row.subject_id),
     }
 }

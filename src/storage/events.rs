@@ -1,5 +1,6 @@
 //! The event log as stored; `record` writes it, one function for each event.
 
+use crate::storage::Ids;
 use crate::storage::Row;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
@@ -97,10 +98,11 @@ pub fn list(
             &[id.into()],
         )?,
     };
-    Ok(rows.iter().map(event_row).collect())
+    Ok(rows.iter().map(|row| event_row(row, 0)).collect())
 }
 
-/// The newest refused mails first: of an account, of a reverse-path (in any case), or all.
+/// The newest refused mails first: of an account, of a reverse-path (in any case), or all; older than the
+/// event `before` if given.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -108,20 +110,59 @@ pub fn refused(
     tx: &mut dyn Transaction,
     account: Option<&str>,
     sender: Option<&str>,
+    before: Option<i64>,
     limit: usize,
 ) -> Result<Vec<EventRow>, StorageError> {
     let rows = tx.query(
         &format!(
             "SELECT {COLUMNS} FROM event WHERE kind = 'refused' AND (?1 IS NULL OR account = ?1)
-             AND (?2 IS NULL OR sender = ?2) ORDER BY id DESC LIMIT ?3"
+             AND (?2 IS NULL OR sender = ?2) AND id < ?3 ORDER BY id DESC LIMIT ?4"
         ),
         &[
             account.into(),
             sender.map(str::to_lowercase).into(),
+            before.unwrap_or(i64::MAX).into(),
             limit.into(),
         ],
     )?;
-    Ok(rows.iter().map(event_row).collect())
+    Ok(rows.iter().map(|row| event_row(row, 0)).collect())
+}
+
+/// How many mails were refused since `since`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn refused_since(tx: &mut dyn Transaction, since: Timestamp) -> Result<i64, StorageError> {
+    // Identifiers rise with time, and refused mails have an index by them.
+    let row = tx.first(
+        "SELECT COUNT(*) FROM event WHERE kind = 'refused' AND id >= ?1",
+        &[Ids::earliest(since).into()],
+    )?;
+    Ok(row.map_or(0, |row| row.integer(0)))
+}
+
+/// The newest strikes and locks of an account first, not before `since`, at most `limit`: which door, from where.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn strikes(
+    tx: &mut dyn Transaction,
+    account: &str,
+    since: Timestamp,
+    limit: usize,
+) -> Result<Vec<EventRow>, StorageError> {
+    let rows = tx.query(
+        &format!(
+            "SELECT {COLUMNS} FROM event WHERE account = ?1 AND id >= ?2 AND kind IN ('struck', 'locked')
+             ORDER BY id DESC LIMIT ?3"
+        ),
+        &[
+            account.into(),
+            Ids::earliest(since).into(),
+            limit.into(),
+        ],
+    )?;
+    Ok(rows.iter().map(|row| event_row(row, 0)).collect())
 }
 
 /// Whose acts are asked for.
@@ -164,7 +205,7 @@ pub fn audit(
             &[account.into(), before.into(), limit.into()],
         )?,
     };
-    Ok(rows.iter().map(event_row).collect())
+    Ok(rows.iter().map(|row| event_row(row, 0)).collect())
 }
 
 /// The last logins of an account at the account web, the newest first.
@@ -183,7 +224,7 @@ pub fn logins(
         ),
         &[account.into(), limit.into()],
     )?;
-    Ok(rows.iter().map(event_row).collect())
+    Ok(rows.iter().map(|row| event_row(row, 0)).collect())
 }
 
 /// Removes up to 2,000 refused mails beyond the newest `keep`: strangers must not fill the disk.
@@ -199,23 +240,25 @@ pub fn trim_refused(tx: &mut dyn Transaction, keep: usize) -> Result<usize, Stor
     )
 }
 
-const COLUMNS: &str = "id, at, kind, account, batch, job, received, sender, detail, actor";
+pub(super) const COLUMNS: &str =
+    "id, at, kind, account, batch, job, received, sender, detail, actor";
 
 /// The kinds of the audit trail, to the letter as its indexes have them.
 const AUDITED: &str = "kind IN ('acted', 'locked', 'unlocked', 'logged-in')";
 
-fn event_row(row: &Row) -> EventRow {
+/// The event whose columns begin at `first`.
+pub(super) fn event_row(row: &Row, first: usize) -> EventRow {
     EventRow {
-        id: row.integer(0),
-        at: Timestamp::from_ms(row.integer(1)),
-        kind: row.text(2).to_owned(),
-        account: row.text(3).to_owned(),
-        batch: row.optional_integer(4),
-        job: row.optional_integer(5),
-        received: row.optional_integer(6),
-        sender: row.optional_text(7),
-        detail: row.text(8).to_owned(),
-        actor: row.optional_text(9),
+        id: row.integer(first),
+        at: Timestamp::from_ms(row.integer(first + 1)),
+        kind: row.text(first + 2).to_owned(),
+        account: row.text(first + 3).to_owned(),
+        batch: row.optional_integer(first + 4),
+        job: row.optional_integer(first + 5),
+        received: row.optional_integer(first + 6),
+        sender: row.optional_text(first + 7),
+        detail: row.text(first + 8).to_owned(),
+        actor: row.optional_text(first + 9),
     }
 }
 

@@ -10,7 +10,10 @@ const ALL: &[(i64, &str)] = &[
     (1, include_str!("migrations/0001-main.sql")),
     (2, include_str!("migrations/0002-web.sql")),
     (3, include_str!("migrations/0003-passwords.sql")),
+    (5, include_str!("migrations/0005-reset.sql")),
     (6, include_str!("migrations/0006-people.sql")),
+    (7, include_str!("migrations/0007-audit.sql")),
+    (9, include_str!("migrations/0009-settings.sql")),
 ];
 
 /// Brings the schema up to date.

@@ -17,6 +17,8 @@ pub enum Kind {
     Lock,
     /// What became of a recipient, because the client asked (RFC 3461).
     Report,
+    /// The way back in for somebody who forgot the password.
+    Reset,
     /// The results of a batch.
     Result,
 }
@@ -29,6 +31,7 @@ impl Kind {
             Self::Forward => "forward",
             Self::Lock => "lock",
             Self::Report => "report",
+            Self::Reset => "reset",
             Self::Result => "result",
         }
     }
@@ -39,6 +42,7 @@ impl Kind {
             "forward" => Ok(Self::Forward),
             "lock" => Ok(Self::Lock),
             "report" => Ok(Self::Report),
+            "reset" => Ok(Self::Reset),
             "result" => Ok(Self::Result),
             _ => Err(StorageError::Damaged(format!("mail of kind {word}"))),
         }
@@ -56,7 +60,7 @@ pub struct MailRow {
     pub dedup: String,
     /// The account's id.
     pub account: String,
-    /// The batch, event or received fax that it tells of.
+    /// The batch, event, reset or received fax that it tells of.
     pub subject_id: i64,
     /// Who gets it.
     pub recipient: String,

@@ -12,6 +12,8 @@ use crate::config::Language;
 use crate::config::Role;
 use crate::time::Timestamp;
 use crate::web::Site;
+use crate::web::assets;
+use crate::web::assets::Addresses;
 use crate::web::error::Told;
 use crate::web::language;
 use crate::web::words;
@@ -91,6 +93,8 @@ pub(super) struct Link {
 
 /// What stands around every page.
 pub(super) struct Frame {
+    /// Where style and scripts are.
+    pub(super) assets: &'static Addresses,
     /// The words of its language.
     pub(super) t: &'static Words,
     /// The language.
@@ -137,6 +141,7 @@ impl Frame {
         let gateway = &site.config.gateway;
         let language = language::choose(headers, account, gateway.language);
         Self {
+            assets: &assets::ADDRESSES,
             t: words::of(language),
             language,
             person: None,

@@ -73,6 +73,7 @@ impl Setup {
         let listen = format!("[\"127.0.0.1:{}\"]", free_port());
         self.set("web", "listen", &listen)
             .set("web", "max_logins_per_minute", "0")
+            .set("web", "max_resets_per_minute", "0")
             .set("web", "max_requests_per_minute", "0")
     }
 }
