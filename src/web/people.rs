@@ -46,9 +46,12 @@ pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/people", get(list::show))
         .route("/people/me", get(one::show_own).post(edit::save_own))
+        .route("/people/me/email", post(edit::change_own_email))
         .route("/people/{id}", get(one::show).post(edit::save))
+        .route("/people/{id}/email", post(edit::change_email))
         .route("/people/{id}/unlock", post(access::unlock))
         .route("/people/{id}/lock", post(access::lock))
+        .route("/people/{id}/reset", post(access::start_reset))
         .route("/people/{id}/audit", get(audit::show))
 }
 

@@ -157,6 +157,46 @@ fn t5_t7_two_companies_and_four_roles_see_and_do_what_is_theirs_and_nothing_else
 }
 
 #[test]
+fn t7_a_reset_is_started_for_members_by_their_admin_and_for_admins_by_the_help_desk() {
+    let gateway = start();
+    for (actor, may) in [
+        ("a-member", ""),
+        ("a-admin", "a-member"),
+        ("b-admin", "b-member"),
+        ("op", "a-member a-admin b-member b-admin desk"),
+        ("desk", "a-admin b-admin"),
+    ] {
+        let mut browser = enter(&gateway, actor);
+        for (subject, ..) in PEOPLE {
+            let path = format!("/people/{subject}/reset");
+            let expected = if may.split(' ').any(|id| id == subject) {
+                303
+            } else {
+                404
+            };
+            assert_eq!(
+                browser.post(&path, &[]).code,
+                403,
+                "{path} without its token"
+            );
+            assert_eq!(
+                send(&mut browser, &path, &[]).0,
+                expected,
+                "{actor}: {subject}"
+            );
+        }
+        assert_eq!(send(&mut browser, "/people/nobody/reset", &[]).0, 404);
+    }
+    let of_desk = gateway.sink.wait_for("desk@customer.example", 1);
+    assert!(
+        of_desk[0].body().contains("/reset/"),
+        "{}",
+        of_desk[0].body()
+    );
+    assert!(gateway.sink.mails_to("op@customer.example").is_empty());
+}
+
+#[test]
 fn a_list_shows_whom_one_may_see_and_a_search_counts_neither_case_nor_width() {
     let gateway = start();
     let mut member = enter(&gateway, "a-member");
@@ -385,6 +425,98 @@ fn t8_an_admin_is_unlocked_by_the_help_desk_and_a_member_is_sent_to_the_admin() 
 }
 
 #[test]
+fn t2_t7_a_reset_goes_to_the_registered_address_and_its_starter_learns_nothing() {
+    let gateway = start();
+    let mut admin = enter(&gateway, "a-admin");
+    let (code, to) = send(&mut admin, "/people/a-member/reset", &[]);
+    assert_eq!((code, to.as_str()), (303, "/people/a-member?done=reset"));
+    let text = page(&mut admin, &to);
+    assert!(
+        text.contains("on its way to the registered address"),
+        "{text}"
+    );
+    let mails = gateway.sink.wait_for("a-member@customer.example", 1);
+    let body = mails[0].body();
+    let (_, token) = body.split_once("/reset/").unwrap();
+    let is_of_token = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let token: String = token.chars().take_while(is_of_token).collect();
+    assert!(token.len() >= 43, "{body}");
+    let audit = page(&mut admin, "/people/a-member/audit");
+    assert!(
+        audit.contains("Reset started") && audit.contains(">a-admin<"),
+        "{audit}"
+    );
+    for text in [text, audit, gateway.log_text()] {
+        assert!(!text.contains(&token));
+    }
+    gateway.lock("a-member");
+    let (code, to) = send(&mut admin, "/people/a-member/reset", &[]);
+    assert_eq!(
+        (code, to.as_str()),
+        (303, "/people/a-member?done=reset-locked")
+    );
+    assert!(page(&mut admin, &to).contains("Unlock it first"));
+    enter(&gateway, "a-admin");
+}
+
+#[test]
+fn t5_a_change_of_the_e_mail_address_is_told_to_the_old_and_the_new_one() {
+    let gateway = start();
+    let mut member = enter(&gateway, "a-member");
+    let email = "/people/me/email";
+    for (typed, why) in [
+        ("", "please fill this in"),
+        ("nowhere", "this is no e-mail address"),
+        ("a@b.example, c@d.example", "this is no e-mail address"),
+        (&format!("{}@x.example", "a".repeat(300)), "too long"),
+    ] {
+        let (code, text) = send(&mut member, email, &[("email", typed)]);
+        assert_eq!(code, 422, "{typed}");
+        let remark = "aria-describedby=\"email-remark\" aria-invalid=\"true\"";
+        assert!(
+            text.contains(remark) && text.contains(why),
+            "{typed}: {text}"
+        );
+    }
+    let same = [("email", "a-member@customer.example")];
+    assert_eq!(send(&mut member, email, &same).1, "/people/me?done=same");
+    let new = [("email", "taro@new.example")];
+    let (code, to) = send(&mut member, email, &new);
+    assert_eq!((code, to.as_str()), (303, "/people/me?done=email"));
+    let text = page(&mut member, &to);
+    assert!(text.contains("value=\"taro@new.example\""), "{text}");
+    for told in ["a-member@customer.example", "taro@new.example"] {
+        let mails = gateway.sink.wait_for(told, 1);
+        assert_eq!(mails.len(), 1);
+        assert!(
+            mails[0]
+                .subject()
+                .contains("メールアドレスが変更されました")
+        );
+    }
+    assert_eq!(gateway.account("a-member")["email"], "taro@new.example");
+    let mut admin = enter(&gateway, "a-admin");
+    assert!(page(&mut admin, "/people?q=taro%40new").contains("L.a-member"));
+    let audit = page(&mut admin, "/people/a-member/audit");
+    assert!(
+        audit.contains("Settings changed") && audit.contains(">email<"),
+        "{audit}"
+    );
+    assert!(!audit.contains("taro@"), "{audit}");
+    send(&mut admin, "/people/a-member/reset", &[]);
+    gateway.sink.wait_for("taro@new.example", 2);
+    gateway.change_state("UPDATE web_session SET proved_at = proved_at - 1860000;");
+    let (code, to) = send(&mut member, email, &[("email", "thief@x.example")]);
+    assert_eq!((code, to.as_str()), (303, "/confirm?to=/people/me"));
+    let mut desk = enter(&gateway, "desk");
+    assert!(page(&mut desk, "/people/me").contains("Ask an operator"));
+    for path in [email, "/people/a-admin/email", "/people/desk/email"] {
+        assert_eq!(send(&mut desk, path, &new).0, 404, "{path}");
+    }
+    assert_eq!(gateway.account("a-member")["email"], "taro@new.example");
+}
+
+#[test]
 fn t7_an_operator_locks_by_hand_and_the_user_is_told() {
     let gateway = start();
     let mut op = enter(&gateway, "op");
@@ -488,7 +620,7 @@ fn what_people_write_of_themselves_is_shown_and_never_run() {
         "nothing was shown: {shown}"
     );
     for bad in [
-        "<script",
+        "<script>",
         "<img src=x",
         "onerror=alert(2)>\"",
         "<i>odd",

@@ -11,8 +11,12 @@ use crate::account::people;
 use crate::account::people::LONGEST_REASON;
 use crate::account::people::Subject;
 use crate::account::person;
+use crate::account::reset;
+use crate::account::reset::NotStarted;
+use crate::account::reset::Started;
 use crate::account::rights::Deed;
 use crate::web::Site;
+use crate::web::error::Trouble;
 use crate::web::form::Post;
 use crate::web::guard::Client;
 use crate::web::people::Case;
@@ -63,6 +67,47 @@ pub(super) async fn lock(
     match visitor.found(&site, case.tab(&visitor), locked.map(Some)) {
         Ok(_) => case.back("locked"),
         Err(trouble) => *trouble,
+    }
+}
+
+/// `POST /people/<id>/reset`: needs no reason, the user's own asking is one.
+pub(super) async fn start_reset(
+    Shared(site): Shared<Arc<Site>>,
+    Extension(client): Extension<Client>,
+    Path(id): Path<String>,
+    Post { visitor, .. }: Post,
+) -> Response {
+    let case = Case::of(&site, &visitor, &id, Deed::StartReset);
+    let case = case.and_then(|case| {
+        visitor.is_fresh(&site, &case.path, true)?;
+        Ok(case)
+    });
+    let case = match case {
+        Ok(case) => case,
+        Err(response) => return *response,
+    };
+    let Some(nonce) = reset::nonce() else {
+        return visitor.trouble(&site, case.tab(&visitor), Trouble::Unavailable);
+    };
+    let (by, subject) = (actor(&site, &visitor, client), Arc::clone(&case.subject));
+    let secret = (site.authenticator.key.clone(), nonce);
+    let started = people::start_reset(site.store(), secret, by, subject, site.now()).await;
+    site.mail.notify_one();
+    match visitor.found(&site, case.tab(&visitor), started.map(Some)) {
+        Ok(started) => case.back(told(&started)),
+        Err(trouble) => *trouble,
+    }
+}
+
+/// What the page says of a reset, as a word of its address.
+fn told(started: &Started) -> &'static str {
+    match started {
+        Started::Mailed(_) => "reset",
+        Started::Not(NotStarted::Locked(_)) => "reset-locked",
+        Started::Not(NotStarted::NoAddress | NotStarted::NoMatch) => "reset-no-email",
+        Started::Not(NotStarted::NoPassword) => "reset-no-password",
+        Started::Not(NotStarted::OnPaper) => "reset-on-paper",
+        Started::Not(NotStarted::TooMany) => "reset-too-many",
     }
 }
 

@@ -70,7 +70,11 @@ words! {
     done_not_locked: "The account was not locked; nothing was done.", "ロックされていないため、処理は行われていません。";
     done_locked: "Locked. The user has been told by mail.", "ロックしました。ご本人へメールでお知らせしました。";
     done_reset: "The mail for the reset is on its way to the registered address. Nobody else sees a password.", "登録メールアドレスへ再設定のメールを送信しました。パスワードがほかの人に表示されることはありません。";
-    done_no_reset: "No mail was sent: this account cannot be reset now. It may have no password, or its profile allows no reset while it is locked; then unlock it first.", "メールは送信されていません。このアカウントは現在再設定できません（パスワードが未登録、またはロック中の再設定が認められていない場合があります）。ロック中の場合は先に解除してください。";
+    done_reset_locked: "No mail was sent: the account is locked, and its profile allows no reset until then. Unlock it first.", "メールは送信されていません。アカウントがロックされており、ロック中は再設定できません。先にロックを解除してください。";
+    done_reset_no_email: "No mail was sent: no e-mail address is registered. Register one first.", "メールは送信されていません。メールアドレスが登録されていません。先に登録してください。";
+    done_reset_no_password: "No mail was sent: this account has no password for this site. Ask the operator.", "メールは送信されていません。このアカウントにはこのサイトのパスワードがありません。運用管理者にお問い合わせください。";
+    done_reset_on_paper: "No mail was sent: this account's profile resets passwords on application only. Ask the operator.", "メールは送信されていません。このプロファイルのパスワード再設定は申請によります。運用管理者にお問い合わせください。";
+    done_reset_too_many: "No mail was sent: enough were sent within the hour. Please wait.", "メールは送信されていません。1時間以内の送信回数の上限に達しました。しばらくお待ちください。";
     access: "Access", "利用制限と再設定";
     unlock: "Unlock", "ロックを解除";
     unlock_means: "The lock ends at once, and what was held goes out.", "ロックは直ちに終了し、保留中の転送も再開されます。";
@@ -194,7 +198,11 @@ pub(super) fn done(word: &str, w: &Words) -> Option<&'static str> {
         ("not-locked", w.done_not_locked),
         ("locked", w.done_locked),
         ("reset", w.done_reset),
-        ("no-reset", w.done_no_reset),
+        ("reset-locked", w.done_reset_locked),
+        ("reset-no-email", w.done_reset_no_email),
+        ("reset-no-password", w.done_reset_no_password),
+        ("reset-on-paper", w.done_reset_on_paper),
+        ("reset-too-many", w.done_reset_too_many),
     ];
     let found = known.into_iter().find(|(known, _)| *known == word);
     found.map(|(_, text)| text)
