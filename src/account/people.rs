@@ -1,5 +1,7 @@
-//! What people do to accounts of the account web: each act with its line in the audit trail and, where it touches
-//! somebody's access, a mail to them, in one transaction (rows T5, T7). Who may is decided in [`super::rights`].
+//! What people do to accounts in the account web (rows T5, T7).
+//!
+//! Each act has its line in the audit trail and, where it touches somebody's access, a mail to them, in one
+//! transaction. Who may is decided in [`super::rights`].
 
 use std::sync::Arc;
 

@@ -571,10 +571,13 @@ fn what_people_write_of_themselves_is_shown_and_never_run() {
     let mut all = accounts();
     let odd = Account::new("x<b>/?&").password(RIGHT);
     let odd = odd.set("login_id", "\"L.<i>odd</i>\"");
+    all.push(Account::new("me"));
     all.push(odd.set("senders", "[\"odd@customer.example\"]"));
     let gateway = Gateway::start(Setup::new(&all).web());
     let mut op = enter(&gateway, "op");
     let odd = "/people/x%3Cb%3E%2F%3F%26";
+    assert!(page(&mut op, "/people/%6D%65").contains("me@customer.example"));
+    assert!(page(&mut op, "/people/me").contains("op@customer.example"));
     let mut shown = String::new();
     let names = [
         "name",

@@ -111,7 +111,7 @@ fn row(site: &Site, event: &EventRow, is_visible: &impl Fn(&str) -> bool, w: &Wo
         at: site.moment(event.at),
         what: words::act(&event.kind, &fact(event, "what"), w).to_owned(),
         about: event.account.clone(),
-        detail: detail(event),
+        detail: detail(event, w),
         peer: match told {
             true => fact(event, "peer"),
             false => String::new(),
@@ -120,13 +120,11 @@ fn row(site: &Site, event: &EventRow, is_visible: &impl Fn(&str) -> bool, w: &Wo
     }
 }
 
-/// What else an act tells people: why, or which fields.
-fn detail(event: &EventRow) -> String {
-    let facts = ["detail", "reason", "door"].map(|name| fact(event, name));
-    facts
-        .into_iter()
-        .find(|fact| !fact.is_empty())
-        .unwrap_or_default()
+/// What else an act tells people: why, which fields, through which door.
+fn detail(event: &EventRow, w: &Words) -> String {
+    let why = ["detail", "reason"].map(|name| fact(event, name));
+    let why = why.into_iter().find(|fact| !fact.is_empty());
+    why.unwrap_or_else(|| words::door(&fact(event, "door"), w).to_owned())
 }
 
 /// A text of an event's detail; empty if it has none of this name.

@@ -124,6 +124,9 @@ impl Search {
     }
 
     fn is_in(&self, account: &Account) -> bool {
+        if self.part.is_empty() {
+            return true;
+        }
         let email = account.email.as_ref().map_or("", |email| email.as_str());
         let texts = [&account.login_id, &account.id, email];
         texts

@@ -102,6 +102,10 @@ words! {
     newest: "Newest", "最新の記録";
     back_to_user: "Back to the user", "ユーザーの画面へ戻る";
     back_to_list: "Back to the users", "ユーザー一覧へ戻る";
+    door_mail: "by mail", "メール送信";
+    door_smtp: "a program that sends mail (SMTP AUTH)", "メールソフト（SMTP認証）";
+    door_web: "this site", "このサイト";
+    door_command: "by hand", "手動";
     act_logged_in: "Logged in", "ログイン";
     act_was_locked: "Lock began", "ロック開始";
     act_was_unlocked: "Lock ended by hand", "手動でロック終了";
@@ -206,6 +210,17 @@ pub(super) fn done(word: &str, w: &Words) -> Option<&'static str> {
     ];
     let found = known.into_iter().find(|(known, _)| *known == word);
     found.map(|(_, text)| text)
+}
+
+/// The door of a login or of the password that locked; one that has no word here shows by its own.
+pub(super) fn door<'a>(door: &'a str, w: &Words) -> &'a str {
+    match door {
+        "mail" => w.door_mail,
+        "smtp-auth" => w.door_smtp,
+        "web" => w.door_web,
+        "command" => w.door_command,
+        door => door,
+    }
 }
 
 /// An act of the audit trail; one that has no word here shows by its own.
