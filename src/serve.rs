@@ -98,6 +98,7 @@ impl Gateway {
         });
         for batch in restarted.await? {
             store.blobs().remove(&jobs::documents_file(batch))?;
+            store.blobs().remove(&jobs::pages_file(batch))?;
         }
         let (stop, stopping) = watch::channel(false);
         let mut building = Building {

@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod audit;
 pub mod blobs;
 pub mod documents;
+pub mod drafts;
 pub mod events;
 mod ids;
 pub mod jobs;

@@ -14,6 +14,7 @@ pub mod temporary;
 
 use std::time::Duration;
 
+use crate::account::credential::Passwords;
 use crate::account::lockout::InstallationKey;
 use crate::config::Account;
 use crate::config::CredentialKind;
@@ -112,7 +113,7 @@ pub fn start(
     request: &Request<'_>,
 ) -> Result<Started, StorageError> {
     let (account, now) = (request.account, request.now);
-    let to = match recipient(account, request.asker) {
+    let to = match recipient(account, request.asker, now) {
         Ok(to) => to,
         Err(why) => return Ok(Started::Not(why)),
     };
@@ -142,8 +143,8 @@ pub fn start(
 }
 
 /// The kind of password that a reset replaces: the one of the account web.
-pub(super) fn kind(account: &Account) -> CredentialKind {
-    account.profile.doors.web
+pub(super) fn kind(account: &Account, now: Timestamp) -> CredentialKind {
+    account.profile.doors(now).web
 }
 
 /// Names the password in force, so that another one is known to be another.
@@ -153,16 +154,8 @@ pub(super) fn binding(
     account: &Account,
     kind: CredentialKind,
 ) -> Result<[u8; 32], StorageError> {
-    let written = account.hash(kind).unwrap_or_default();
-    let stored = accounts::credential(tx, &account.id, kind.as_str())?;
-    let stored = stored.filter(|stored| stored.replaces == super::credential::fingerprint(written));
-    let epoch = stored.map_or(0, |stored| stored.epoch);
-    let pieces = [
-        account.id.as_bytes(),
-        kind.as_str().as_bytes(),
-        written.as_bytes(),
-        &epoch.to_le_bytes(),
-    ];
+    let version = Passwords::read(tx, account)?.version(kind);
+    let pieces = [account.id.as_bytes(), kind.as_str().as_bytes(), &version];
     Ok(key.reset("binding", pieces))
 }
 
@@ -189,7 +182,7 @@ pub(super) fn is_open(
     row: &ResetRow,
     now: Timestamp,
 ) -> Result<bool, StorageError> {
-    let kind = kind(account);
+    let kind = kind(account, now);
     let in_time = now < row.ends_at && row.used < row.uses;
     let own = account.email.as_ref().map(|email| email.as_str());
     let known = own == Some(&row.recipient) || registered(account, &row.recipient).is_some();
@@ -243,7 +236,11 @@ fn addresses(account: &Account) -> impl Iterator<Item = &Address> {
     own.iter().chain(senders).chain(forwards)
 }
 
-fn recipient<'a>(account: &'a Account, asker: Asker<'_>) -> Result<&'a Address, NotStarted> {
+fn recipient<'a>(
+    account: &'a Account,
+    asker: Asker<'_>,
+    now: Timestamp,
+) -> Result<&'a Address, NotStarted> {
     let reset = &account.profile.reset;
     let by_mail = match reset.method {
         ResetMethod::Link | ResetMethod::TemporaryPassword => true,
@@ -262,7 +259,7 @@ fn recipient<'a>(account: &'a Account, asker: Asker<'_>) -> Result<&'a Address, 
     if !by_mail {
         return Err(NotStarted::OnPaper);
     }
-    let has_password = account.hash(kind(account)).is_some();
+    let has_password = account.hash(kind(account, now)).is_some();
     has_password.then_some(to).ok_or(NotStarted::NoPassword)
 }
 
@@ -274,9 +271,14 @@ fn row(
     asked_by: &str,
 ) -> Result<ResetRow, StorageError> {
     let (account, now) = (request.account, request.now);
-    let (reset, kind) = (&account.profile.reset, kind(account));
+    let (reset, kind) = (&account.profile.reset, kind(account, now));
     let temporary = reset.method == ResetMethod::TemporaryPassword;
-    let carried = secret::carried(request.key, account, &request.nonce, temporary);
+    let carried = secret::carried(
+        request.key,
+        account,
+        &request.nonce,
+        temporary.then_some(kind),
+    );
     Ok(ResetRow {
         id: ids.next(now),
         account: account.id.clone(),

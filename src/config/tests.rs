@@ -25,7 +25,7 @@ fn commented_key(line: &str) -> Option<&str> {
 }
 
 /// Every key that the reader asks for, as `section.key`: a mistyped key gets them as answer.
-fn known_keys() -> BTreeSet<String> {
+pub(super) fn known_keys() -> BTreeSet<String> {
     let sections = known_in("", "");
     let mut known = BTreeSet::new();
     for section in &sections {
@@ -330,7 +330,10 @@ fn a_folder_of_accounts_lists_and_profiles_is_read() {
         ("interfax", "short")
     );
     assert_eq!(
-        (b.profile.policy.min_length, b.profile.lock.strikes),
+        (
+            b.profile.policy(CredentialKind::Password).min_length,
+            b.profile.lock.strikes
+        ),
         (4, 3)
     );
     assert_eq!(b.lists[0].members[0].name, "Shinjuku");

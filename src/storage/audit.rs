@@ -293,7 +293,8 @@ struct Walk {
 impl Walk {
     fn step(&mut self, row: &Row) {
         let found = audit_row(row);
-        let (at_hash, at_anchor) = (AUDITED, AUDITED + 1);
+        let at_hash = OWN + events::COLUMNS.split(',').count();
+        let at_anchor = at_hash + 1;
         let stored = row.optional_bytes(at_hash).unwrap_or_default();
         let anchor = row.optional_bytes(at_anchor + 1).unwrap_or_default();
         let follows = |n: i64| n.saturating_add(1) == found.n;
@@ -393,8 +394,8 @@ fn link(n: i64, hash: &[u8]) -> String {
     link
 }
 
-/// How many columns [`columns`] names.
-const AUDITED: usize = 16;
+/// Columns of the trail's own that [`columns`] names before those of the event.
+const OWN: usize = 6;
 
 fn columns() -> String {
     let event = events::COLUMNS
@@ -405,14 +406,14 @@ fn columns() -> String {
 }
 
 fn audit_row(row: &Row) -> AuditRow {
-    let is_there = row.optional_integer(6).is_some();
+    let is_there = row.optional_integer(OWN).is_some();
     AuditRow {
         n: row.integer(1),
         at: Timestamp::from_ms(row.integer(2)),
         account: row.text(3).to_owned(),
         actor: row.text(4).to_owned(),
         act: row.text(5).to_owned(),
-        event: is_there.then(|| events::event_row(row, 6)),
+        event: is_there.then(|| events::event_row(row, OWN)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `/assets/…`: the style sheet and the scripts, built in. An address carries a mark of what it leads to, so that
+//! `/assets/…`: the style sheet, the icon and the scripts, built in. An address carries a mark of what it leads to, so that
 //! browsers keep that for a year and see a new version at once all the same.
 
 use std::hash::DefaultHasher;
@@ -24,7 +24,12 @@ const STYLE: Asset = Asset {
     kind: "text/css; charset=utf-8",
     text: include_str!("assets/faxgate.css"),
 };
-/// Neither is ours: `assets/htmx.LICENSE.txt` says whose, and which version.
+const ICON: Asset = Asset {
+    name: "faxgate.svg",
+    kind: "image/svg+xml",
+    text: include_str!("assets/faxgate.svg"),
+};
+/// Neither of the scripts is ours: `assets/htmx.LICENSE.txt` says whose, and which version.
 const HTMX: Asset = Asset {
     name: "htmx.min.js",
     kind: SCRIPT,
@@ -46,6 +51,8 @@ const THIS_TIME: &str = "no-cache";
 pub(super) struct Addresses {
     /// The style sheet.
     pub(super) style: String,
+    /// The mark beside the name.
+    pub(super) icon: String,
     /// The scripts, in the order in which they run.
     pub(super) scripts: [String; 2],
 }
@@ -53,6 +60,7 @@ pub(super) struct Addresses {
 /// The addresses of what this program has built in.
 pub(super) static ADDRESSES: LazyLock<Addresses> = LazyLock::new(|| Addresses {
     style: STYLE.address(),
+    icon: ICON.address(),
     scripts: [HTMX.address(), HTMX_SSE.address()],
 });
 
@@ -70,7 +78,7 @@ impl Asset {
 
 /// `GET /assets/<name>`
 pub(super) async fn serve(Path(name): Path<String>, RawQuery(mark): RawQuery) -> Response {
-    let mut assets = [STYLE, HTMX, HTMX_SSE].into_iter();
+    let mut assets = [STYLE, ICON, HTMX, HTMX_SSE].into_iter();
     let Some(asset) = assets.find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };

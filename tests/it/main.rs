@@ -54,6 +54,7 @@ mod tls;
 mod tls_mistakes;
 mod verification;
 mod web_chromium;
+mod web_headers;
 mod web_login;
 mod web_pages;
 mod web_people;

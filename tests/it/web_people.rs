@@ -517,6 +517,38 @@ fn t5_a_change_of_the_e_mail_address_is_told_to_the_old_and_the_new_one() {
 }
 
 #[test]
+fn t4_t8_a_lock_that_time_does_not_end_says_so_and_a_reset_may_be_started_while_it_stands() {
+    let of_profile = |id, role| account(id, role, "a").set("profile", "\"twx21\"");
+    let mut all = vec![
+        of_profile("a-member", "customer"),
+        of_profile("a-admin", "company-admin"),
+        of_profile("new", "customer").set("password_initial", "true"),
+    ];
+    all.extend([account("desk", "help-desk", "")]);
+    let gateway = Gateway::start(Setup::new(&all).web());
+    let mut admin = enter(&gateway, "a-admin");
+    gateway.lock("a-member");
+    gateway.lock("a-admin");
+    let list = page(&mut admin, "/people");
+    assert!(
+        list.contains("initial password, not replaced yet"),
+        "{list}"
+    );
+    assert!(list.contains("locked until it is unlocked or its password is reset"));
+    assert!(list.contains("the help desk") && list.contains("an admin of the own company"));
+    let (_, rows) = list.split_once("<table").unwrap();
+    assert!(!rows.contains("9999"), "{rows}");
+    let mut desk = enter(&gateway, "desk");
+    let (code, to) = send(&mut desk, "/people/a-admin/reset", &[]);
+    assert_eq!((code, to.as_str()), (303, "/people/a-admin?done=reset"));
+    gateway.sink.wait_for("a-admin@customer.example", 1);
+    assert!(
+        gateway.is_locked("a-admin"),
+        "the reset ends it when it is used"
+    );
+}
+
+#[test]
 fn t7_an_operator_locks_by_hand_and_the_user_is_told() {
     let gateway = start();
     let mut op = enter(&gateway, "op");

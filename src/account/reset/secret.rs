@@ -7,6 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use crate::account::lockout::InstallationKey;
 use crate::account::policy;
 use crate::config::Account;
+use crate::config::CredentialKind;
 use crate::secret::Secret;
 use crate::storage::resets::ResetRow;
 
@@ -19,19 +20,21 @@ const MOST_DERIVED: u32 = 64;
 
 /// What the mail of `reset` carries: the token of a link, or a temporary password.
 pub fn of(key: &InstallationKey, account: &Account, reset: &ResetRow) -> Secret {
-    carried(key, account, &reset.nonce, reset.temporary)
+    let kind = CredentialKind::of_word(&reset.kind).unwrap_or(CredentialKind::Password);
+    let temporary = reset.temporary.then_some(kind);
+    carried(key, account, &reset.nonce, temporary)
 }
 
-/// What a mail carries that is derived from `nonce`.
+/// What a mail carries that is derived from `nonce`: a temporary password of this kind, else the token of a link.
 pub(super) fn carried(
     key: &InstallationKey,
     account: &Account,
     nonce: &[u8; 32],
-    temporary: bool,
+    temporary: Option<CredentialKind>,
 ) -> Secret {
     match temporary {
-        true => temporary_password(key, account, nonce),
-        false => {
+        Some(kind) => temporary_password(key, account, kind, nonce),
+        None => {
             let bits = key.reset("link", [account.id.as_bytes(), &nonce[..]]);
             Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bits))
         }
@@ -60,8 +63,13 @@ pub(super) fn name(
 }
 
 /// Letters and digits that fit the policy of new passwords.
-fn temporary_password(key: &InstallationKey, account: &Account, nonce: &[u8; 32]) -> Secret {
-    let rule = &account.profile.policy;
+fn temporary_password(
+    key: &InstallationKey,
+    account: &Account,
+    kind: CredentialKind,
+    nonce: &[u8; 32],
+) -> Secret {
+    let rule = account.profile.policy(kind);
     let length = CHARACTERS.max(rule.min_length).min(rule.max_length);
     let mut found = Secret::new(String::new());
     for round in 0..MOST_DERIVED {

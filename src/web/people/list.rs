@@ -101,7 +101,10 @@ impl Search {
             false => people::named_like(tx, &self.part)?.into_iter().collect(),
         };
         let locked: Option<BTreeSet<String>> = match self.only_locked {
-            true => Some(accounts::locked(tx, self.now)?.into_iter().collect()),
+            true => {
+                let locks = accounts::locked(tx, self.now, usize::MAX)?.into_iter();
+                Some(locks.map(|(account, ..)| account).collect())
+            }
             false => None,
         };
         let fits = |account: &&Arc<Account>| {
@@ -116,7 +119,7 @@ impl Search {
         page.map(|account| {
             Ok(Found {
                 name: people::person(tx, &account.id)?.name,
-                standing: Standing::read(tx, account)?,
+                standing: Standing::read(tx, account, self.now)?,
                 account: Arc::clone(account),
             })
         })

@@ -21,6 +21,7 @@ use crate::storage::events;
 use crate::storage::events::EventRow;
 use crate::storage::people;
 use crate::storage::people::PersonRow;
+use crate::time::Timestamp;
 use crate::web::Site;
 use crate::web::page;
 use crate::web::page::Frame;
@@ -129,10 +130,14 @@ struct Known {
     logins: Vec<EventRow>,
 }
 
-fn known(tx: &mut dyn Transaction, account: &Account, own: bool) -> Result<Known, StorageError> {
+fn known(
+    tx: &mut dyn Transaction,
+    account: &Account,
+    (own, now): (bool, Timestamp),
+) -> Result<Known, StorageError> {
     Ok(Known {
         data: people::person(tx, &account.id)?,
-        standing: Standing::read(tx, account)?,
+        standing: Standing::read(tx, account, now)?,
         logins: match own {
             true => events::logins(tx, &account.id, LOGINS)?,
             false => Vec::new(),
@@ -172,8 +177,8 @@ pub(super) async fn respond(
     typed: Typed,
 ) -> Response {
     let subject = Arc::clone(&case.subject);
-    let own = subject.id == visitor.account.id;
-    let found = site.store().read(move |tx| known(tx, &subject, own));
+    let (own, now) = (subject.id == visitor.account.id, site.now());
+    let found = site.store().read(move |tx| known(tx, &subject, (own, now)));
     let found = visitor.found(site, case.tab(visitor), found.await.map(Some));
     match found {
         Ok(known) => {

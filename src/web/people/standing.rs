@@ -1,8 +1,9 @@
 //! How an account stands: locked or not, with an initial password or not, when it last logged in.
 
-use crate::account::credential;
+use crate::account::credential::Passwords;
 use crate::config::Account;
 use crate::lock::Locks;
+use crate::lock::ends_by_time;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
 use crate::storage::accounts;
@@ -37,12 +38,17 @@ pub(super) struct State {
 }
 
 impl Standing {
-    /// How `account` stands.
-    pub(super) fn read(tx: &mut dyn Transaction, account: &Account) -> Result<Self, StorageError> {
+    /// How `account` stands at `now`.
+    pub(super) fn read(
+        tx: &mut dyn Transaction,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<Self, StorageError> {
+        let kind = account.profile.doors(now).web;
         let logins = events::logins(tx, &account.id, 1)?;
         Ok(Self {
             locks: accounts::locks(tx, &account.id)?,
-            is_initial: is_initial(tx, account)?,
+            is_initial: Passwords::read(tx, account)?.is_initial(kind),
             last_login: logins.first().map(|event| event.at),
         })
     }
@@ -74,19 +80,4 @@ impl Standing {
             last_login: self.last_login.map(|at| site.moment(at)),
         }
     }
-}
-
-/// Whether the password of the account web must be replaced first (row I1): as the one in force says.
-fn is_initial(tx: &mut dyn Transaction, account: &Account) -> Result<bool, StorageError> {
-    let kind = account.profile.doors.web;
-    let stored = accounts::credential(tx, &account.id, kind.as_str())?;
-    let in_force = credential::in_force(tx, account, kind)?;
-    let stored = stored.filter(|stored| Some(&stored.hash) == in_force.as_ref());
-    Ok(in_force.is_some() && stored.map_or(account.password_initial, |stored| stored.initial))
-}
-
-/// Whether time ends a lock: one that lasts until the year 9999 is ended by somebody (row T8).
-fn ends_by_time(until: Timestamp) -> bool {
-    const NEVER: Timestamp = Timestamp::from_ms(253_370_764_800_000);
-    until < NEVER
 }
