@@ -337,8 +337,8 @@ fn t5_a_user_edits_the_own_data_and_learns_beside_each_field_what_is_wrong() {
     let audit = page(&mut admin, "/people/a-member/audit");
     for part in [
         "User data changed",
-        "name, kana, english_name",
-        ">department<",
+        "Name, Reading (kana), Name in Latin letters",
+        ">Department<",
         ">a-admin<",
     ] {
         assert!(audit.contains(part), "{part}: {audit}");
@@ -499,7 +499,7 @@ fn t5_a_change_of_the_e_mail_address_is_told_to_the_old_and_the_new_one() {
     assert!(page(&mut admin, "/people?q=taro%40new").contains("L.a-member"));
     let audit = page(&mut admin, "/people/a-member/audit");
     assert!(
-        audit.contains("Settings changed") && audit.contains(">email<"),
+        audit.contains("Settings changed") && audit.contains(">E-mail address<"),
         "{audit}"
     );
     assert!(!audit.contains("taro@"), "{audit}");

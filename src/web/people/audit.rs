@@ -122,6 +122,10 @@ fn row(site: &Site, event: &EventRow, is_visible: &impl Fn(&str) -> bool, w: &Wo
 
 /// What else an act tells people: why, which fields, through which door.
 fn detail(event: &EventRow, w: &Words) -> String {
+    let what = fact(event, "what");
+    if matches!(what.as_str(), "data-changed" | "settings-changed") {
+        return words::fields(&fact(event, "detail"), w);
+    }
     let why = ["detail", "reason"].map(|name| fact(event, name));
     let why = why.into_iter().find(|fact| !fact.is_empty());
     why.unwrap_or_else(|| words::door(&fact(event, "door"), w).to_owned())

@@ -43,7 +43,8 @@ words! {
     locked: "locked until it is unlocked or its password is reset", "ロック中（ロック解除またはパスワード再設定まで）";
     lists_locked_until: "lists and unproven senders locked until", "リスト送信と未確認の送信元をロック中。解除予定：";
     initial: "initial password, not replaced yet", "初期パスワード（未変更）";
-    ask: "Whom to ask for an unlock or a reset:", "ロック解除・再設定の依頼先：";
+    ask: "Whom to ask for an unlock or a reset", "ロック解除・再設定の依頼先";
+    colon: ": ", "：";
     ask_admin: "an admin of the own company", "自社の企業管理者";
     ask_desk: "the help desk", "ヘルプデスク";
     ask_operator: "the operator", "運用管理者";
@@ -210,6 +211,20 @@ pub(super) fn done(word: &str, w: &Words) -> Option<&'static str> {
     ];
     let found = known.into_iter().find(|(known, _)| *known == word);
     found.map(|(_, text)| text)
+}
+
+/// The names of changed fields, as the audit trail has them, in words.
+pub(super) fn fields(names: &str, w: &Words) -> String {
+    let name = |name: &str| {
+        let field = Field::ALL.into_iter().find(|field| field.as_str() == name);
+        match (field, name) {
+            (Some(field), _) => label(field, w).to_owned(),
+            (None, "email") => w.email.to_owned(),
+            (None, name) => name.to_owned(),
+        }
+    };
+    let names: Vec<String> = names.split(", ").map(name).collect();
+    names.join(", ")
 }
 
 /// The door of a login or of the password that locked; one that has no word here shows by its own.
