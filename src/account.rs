@@ -1,6 +1,7 @@
 //! Accounts at work: who owns an address or a number, whose password is right, who is locked.
 
 pub mod certificate;
+pub mod contact_lists;
 pub mod credential;
 pub mod directory;
 pub mod fold;

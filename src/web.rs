@@ -5,16 +5,19 @@
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
 //! * `people` - users, their data, locks and resets
-//! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
+//! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
+//! * `faxes` - what can be done with faxes, and following them live
 
 mod assets;
 mod cookie;
 mod error;
+mod faxes;
 mod form;
 mod guard;
 mod job;
 mod language;
 mod listener;
+mod lists;
 mod login;
 mod page;
 mod people;
@@ -25,6 +28,7 @@ mod settings;
 mod shown;
 mod visitor;
 mod words;
+mod zone;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -83,6 +87,7 @@ pub struct Site {
     logins: Rate<IpAddr>,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
+    faxes: faxes::Faxes,
 }
 
 impl Site {
@@ -101,6 +106,7 @@ impl Site {
             idle: web.session_idle,
             lasts: web.session_lasts,
         };
+        let faxes = faxes::Faxes::new(&sessions.store);
         Self {
             config,
             web,
@@ -114,6 +120,7 @@ impl Site {
             logins: Rate::default(),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
+            faxes,
         }
     }
 
@@ -156,9 +163,12 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(faxes::routes())
+        .merge(lists::routes())
         .merge(people::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn(zone::scope))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
             guard::limit,

@@ -331,11 +331,9 @@ fn profile(section: &mut Section<'_, '_>, context: &Context<'_>) -> Option<Arc<P
 pub(super) fn name(value: &DeValue<'_>) -> Result<String, Bad> {
     let accepted = "1 to 64 characters without spaces";
     let name = forms::text(value)?;
-    let fits = name.chars().count() <= 64 && !name.chars().any(char::is_whitespace);
-    if fits && !name.starts_with('-') {
-        Ok(name)
-    } else {
-        Err(Bad::new("this cannot be a name", accepted))
+    match is_name(&name) {
+        true => Ok(name),
+        false => Err(Bad::new("this cannot be a name", accepted)),
     }
 }
 
@@ -347,6 +345,12 @@ fn login_id(value: &DeValue<'_>) -> Result<String, Bad> {
         }
         Ok(_) | Err(_) => name(value),
     }
+}
+
+/// Whether `name` can be typed as an id or the name of a list.
+pub(super) fn is_name(name: &str) -> bool {
+    let fits = name.chars().count() <= 64 && !name.chars().any(char::is_whitespace);
+    fits && !name.starts_with('-')
 }
 
 fn sender(value: &DeValue<'_>) -> Result<SenderPattern, Bad> {

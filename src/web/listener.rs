@@ -68,6 +68,7 @@ pub fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
 /// Answers on `listener` until `stopping` turns true; requests that go on are finished.
 pub async fn serve(listener: TcpListener, site: Arc<Site>, mut stopping: watch::Receiver<bool>) {
     let proxies = site.web.trusted_proxies.clone();
+    let live = Arc::clone(&site.faxes.live);
     let router = router(site);
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let crowd = Arc::new(Crowd::default());
@@ -99,6 +100,8 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, mut stopping: watch::
         });
     }
     drop(listener);
+    // Streams have no end of their own.
+    live.close();
     if tokio::time::timeout(GRACE, graceful.shutdown())
         .await
         .is_err()

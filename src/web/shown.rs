@@ -103,6 +103,7 @@ fn what<'a>(kind: &'a str, t: &Words) -> &'a str {
         "notified" => t.e_notified,
         "not-notified" => t.e_not_notified,
         "arrived" => t.e_arrived,
+        "forwarded-again" => t.e_forwarded_again,
         "held" => t.e_held,
         // A new kind of event shows by its own word until it has one here.
         kind => kind,

@@ -23,6 +23,7 @@ use crate::web::error::Trouble;
 use crate::web::page::Frame;
 use crate::web::page::Person;
 use crate::web::page::Tab;
+use crate::web::zone;
 
 /// A person that has logged in. Pages take this, so that none can be made for nobody.
 pub(super) struct Visitor {
@@ -122,12 +123,15 @@ impl FromRequestParts<Arc<Site>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
         match session(site, &parts.headers).await {
-            Ok(Some((found, cookie))) => Ok(Self {
-                account: found.account,
-                cookie,
-                proved_at: found.proved_at,
-                headers: parts.headers.clone(),
-            }),
+            Ok(Some((found, cookie))) => {
+                zone::remember(found.account.time_zone.as_ref());
+                Ok(Self {
+                    account: found.account,
+                    cookie,
+                    proved_at: found.proved_at,
+                    headers: parts.headers.clone(),
+                })
+            }
             Ok(None) => Err(Redirect::to("/login").into_response()),
             Err(error) => {
                 tracing::error!(%error, "a session could not be looked up");

@@ -44,7 +44,8 @@ const MAY_NAME: &[(&str, &str)] = &[
     ("monitor", "config"),
     (
         "web",
-        "account admit authenticate config receive render storage",
+        // `queue`: sending again and cancelling are steps of their own, which commands use as well.
+        "account admit authenticate config queue receive render storage",
     ),
 ];
 

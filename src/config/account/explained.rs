@@ -166,6 +166,11 @@ impl Account {
                 Some(result.attach_pages.to_string()),
             ),
             ("result_mail.to", all(listed(&result.to))),
+            (
+                "time_zone",
+                self.time_zone.as_ref().map(ToString::to_string),
+            ),
+            ("language", self.language.map(|it| it.as_str().to_owned())),
             ("max_calls", self.max_calls.map(|calls| calls.to_string())),
             (
                 "max_messages_per_minute",

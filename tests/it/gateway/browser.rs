@@ -118,6 +118,37 @@ impl Browser {
         self.ask("POST", path, Some(&fields.join("&")))
     }
 
+    /// Sends a form with one file (multipart/form-data).
+    pub(crate) fn upload(&mut self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Answer {
+        const BOUNDARY: &str = "----faxgate-test-boundary";
+        let mut body = Vec::new();
+        for (name, value) in fields {
+            let head = format!("Content-Disposition: form-data; name=\"{name}\"");
+            body.extend_from_slice(format!("--{BOUNDARY}\r\n{head}\r\n\r\n{value}\r\n").as_bytes());
+        }
+        let head = "Content-Disposition: form-data; name=\"file\"; filename=\"list.csv\"";
+        let kind = "Content-Type: text/csv";
+        body.extend_from_slice(format!("--{BOUNDARY}\r\n{head}\r\n{kind}\r\n\r\n").as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let mut head = self.head("POST", path);
+        let length = body.len();
+        head += &format!(
+            "Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {length}\r\n"
+        );
+        head += "Connection: close\r\n\r\n";
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        // Whoever sends too much is answered before the end.
+        let _ = stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(&body));
+        let mut all = Vec::new();
+        let _ = stream.read_to_end(&mut all);
+        let answer = Answer::parse(&all);
+        self.keep(&answer);
+        answer
+    }
+
     /// Fetches the login form and sends it.
     pub(crate) fn log_in(&mut self, login_id: &str, password: &str) -> Answer {
         let csrf = self.get("/login").csrf();
@@ -148,15 +179,7 @@ impl Browser {
 
     /// Sends a request and does not wait for its answer.
     fn begin(&self, method: &str, path: &str, form: Option<&str>) -> TcpStream {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
-        for (name, value) in &self.further {
-            head += &format!("{name}: {value}\r\n");
-        }
-        let cookies = self.cookies.iter();
-        let cookies: Vec<String> = cookies.map(|(n, v)| format!("{n}={v}")).collect();
-        if !cookies.is_empty() {
-            head += &format!("Cookie: {}\r\n", cookies.join("; "));
-        }
+        let mut head = self.head(method, path);
         if let Some(form) = form {
             let length = form.len();
             head += &format!(
@@ -168,6 +191,20 @@ impl Browser {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
         stream
+    }
+
+    /// The first line and the fields that every request has.
+    fn head(&self, method: &str, path: &str) -> String {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        for (name, value) in &self.further {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let cookies = self.cookies.iter();
+        let cookies: Vec<String> = cookies.map(|(n, v)| format!("{n}={v}")).collect();
+        if !cookies.is_empty() {
+            head += &format!("Cookie: {}\r\n", cookies.join("; "));
+        }
+        head
     }
 
     fn keep(&mut self, answer: &Answer) {
