@@ -518,14 +518,20 @@ fn t5_a_change_of_the_e_mail_address_is_told_to_the_old_and_the_new_one() {
 
 #[test]
 fn t4_t8_a_lock_that_time_does_not_end_says_so_and_a_reset_may_be_started_while_it_stands() {
-    let of_profile = |id, role| account(id, role, "a").set("profile", "\"twx21\"");
+    let profile = b"[lock]\nlasts = \"until-reset\"\n[reset]\nwhile_locked = true\n";
+    let of_profile = |id, role| account(id, role, "a").set("profile", "\"own\"");
     let mut all = vec![
         of_profile("a-member", "customer"),
         of_profile("a-admin", "company-admin"),
         of_profile("new", "customer").set("password_initial", "true"),
     ];
     all.extend([account("desk", "help-desk", "")]);
-    let gateway = Gateway::start(Setup::new(&all).web());
+    let gateway = Gateway::start(
+        Setup::new(&all)
+            .web()
+            .set("gateway", "profiles", "\"profiles\"")
+            .file("profiles/own.toml", profile),
+    );
     let mut admin = enter(&gateway, "a-admin");
     gateway.lock("a-member");
     gateway.lock("a-admin");
