@@ -4,6 +4,7 @@
 //! transaction. Who may is decided in [`super::rights`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::account::in_force::InForce;
 use crate::account::lockout;
@@ -15,6 +16,7 @@ use crate::account::overlay::Setting;
 use crate::account::person;
 use crate::account::reset;
 use crate::account::reset::Asker;
+use crate::account::reset::NotStarted;
 use crate::account::reset::Started;
 use crate::config::Account;
 use crate::lock::LockRule;
@@ -28,10 +30,14 @@ use crate::storage::Transaction;
 use crate::storage::accounts;
 use crate::storage::people;
 use crate::storage::people::PersonRow;
+use crate::storage::resets;
 use crate::time::Timestamp;
 
 /// Most characters of the reason for an unlock or a lock.
 pub const LONGEST_REASON: usize = 200;
+/// Resets that one person starts for another in an hour: nobody's mailbox is to be filled.
+const MOST_RESETS_AN_HOUR: i64 = 5;
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Somebody who acts.
 #[derive(Clone, Debug)]
@@ -238,6 +244,10 @@ pub async fn start_reset(
 ) -> Result<Started, StorageError> {
     let this = store.clone();
     let started = store.write(move |tx| {
+        let asked = resets::asked_since(tx, &account.id, &actor.id, now.minus(HOUR))?;
+        if asked >= MOST_RESETS_AN_HOUR {
+            return Ok(Started::Not(NotStarted::TooMany));
+        }
         let request = reset::Request {
             account: &account,
             asker: Asker::Other(&actor.id),
@@ -254,8 +264,6 @@ pub async fn start_reset(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::storage::events;
     use crate::storage::events::Whose;

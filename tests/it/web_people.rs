@@ -449,6 +449,12 @@ fn t2_t7_a_reset_goes_to_the_registered_address_and_its_starter_learns_nothing()
     for text in [text, audit, gateway.log_text()] {
         assert!(!text.contains(&token));
     }
+    let mut starts = || send(&mut admin, "/people/a-member/reset", &[]).1;
+    let asked: Vec<String> = (0..5).map(|_| starts()).collect();
+    assert_eq!(asked[3], "/people/a-member?done=reset", "the fifth");
+    assert_eq!(asked[4], "/people/a-member?done=reset-too-many");
+    gateway.sink.wait_for("a-member@customer.example", 5);
+    gateway.change_state("UPDATE password_reset SET asked_at = asked_at - 3600000;");
     gateway.lock("a-member");
     let (code, to) = send(&mut admin, "/people/a-member/reset", &[]);
     assert_eq!(
