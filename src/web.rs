@@ -7,6 +7,8 @@
 //! * `people` - users, their data, locks and resets
 //! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
 //! * `faxes` - what can be done with faxes, and following them live
+//! * `send` - a fax is composed, seen and sent
+//! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
 
 mod assets;
 mod cookie;
@@ -20,9 +22,12 @@ mod listener;
 mod lists;
 mod login;
 mod page;
+mod password;
 mod people;
 mod picture;
+mod proof;
 mod received;
+mod send;
 mod sent;
 mod settings;
 mod shown;
@@ -57,6 +62,7 @@ use crate::time::Timestamp;
 
 pub use listener::bind;
 pub use listener::serve;
+pub use send::Sending;
 
 /// The largest form: a login has three short fields.
 const MOST_BYTES: usize = 64 * 1024;
@@ -85,6 +91,8 @@ pub struct Site {
     mail: Arc<Notify>,
     requests: Rate<IpAddr>,
     logins: Rate<IpAddr>,
+    /// What sending needs.
+    send: send::Desk,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
     faxes: faxes::Faxes,
@@ -99,6 +107,7 @@ impl Site {
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
+        sending: Sending,
     ) -> Self {
         let sessions = Sessions {
             store: authenticator.store.clone(),
@@ -118,6 +127,7 @@ impl Site {
             mail,
             requests: Rate::default(),
             logins: Rate::default(),
+            send: send::Desk::new(sending),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
             faxes,
@@ -149,6 +159,9 @@ pub fn describe_metrics() {
 /// The longest a request may take, its body and its answer included.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same for a form with files, which may come over a slow line and is then turned into pages.
+const PATIENCE_WITH_FILES: Duration = Duration::from_secs(800);
+
 fn router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::to("/sent") }))
@@ -165,6 +178,8 @@ fn router(site: Arc<Site>) -> Router {
         .route("/settings/sessions", post(settings::end_others))
         .merge(faxes::routes())
         .merge(lists::routes())
+        .merge(send::routes(&site))
+        .merge(password::routes())
         .merge(people::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))

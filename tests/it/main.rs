@@ -59,3 +59,4 @@ mod web_lists;
 mod web_login;
 mod web_pages;
 mod web_people;
+mod web_send;
