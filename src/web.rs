@@ -4,6 +4,7 @@
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
+//! * `people` - users, their data, locks and resets
 //! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
 //! * `faxes` - what can be done with faxes, and following them live
 //! * `send` - a fax is composed, seen and sent
@@ -23,6 +24,7 @@ mod lists;
 mod login;
 mod page;
 mod password;
+mod people;
 mod picture;
 mod proof;
 mod received;
@@ -184,6 +186,7 @@ fn router(site: Arc<Site>) -> Router {
         .merge(send::routes())
         .merge(password::routes())
         .merge(admin::routes())
+        .merge(people::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn(zone::scope))

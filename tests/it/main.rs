@@ -59,5 +59,6 @@ mod web_headers;
 mod web_lists;
 mod web_login;
 mod web_pages;
+mod web_people;
 mod web_send;
 mod web_settings;
