@@ -3,7 +3,7 @@
 //!
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
-//! * `login`, `visitor` - who it is
+//! * `login`, `visitor` - who it is; `reset` - the way back in
 //! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
 
 mod cookie;
@@ -17,6 +17,7 @@ mod login;
 mod page;
 mod picture;
 mod received;
+mod reset;
 mod sent;
 mod settings;
 mod shown;
@@ -76,6 +77,7 @@ pub struct Site {
     mail: Arc<Notify>,
     requests: Rate<IpAddr>,
     logins: Rate<IpAddr>,
+    resets: Rate<IpAddr>,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
 }
@@ -106,6 +108,7 @@ impl Site {
             mail,
             requests: Rate::default(),
             logins: Rate::default(),
+            resets: Rate::default(),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
         }
@@ -131,6 +134,11 @@ pub fn describe_metrics() {
         metrics::Unit::Count,
         "Logins at the account web, by result."
     );
+    metrics::describe_counter!(
+        "faxgate_web_resets_total",
+        metrics::Unit::Count,
+        "Resets of forgotten passwords, asked for and done, by result."
+    );
 }
 
 /// The longest a request may take, its body and its answer included.
@@ -150,6 +158,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(reset::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn_with_state(

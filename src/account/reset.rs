@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::account::lockout::InstallationKey;
 use crate::config::Account;
 use crate::config::CredentialKind;
+use crate::config::Policy;
 use crate::config::ResetAddress;
 use crate::config::ResetMethod;
 use crate::config::SenderPattern;
@@ -112,7 +113,7 @@ pub fn start(
     request: &Request<'_>,
 ) -> Result<Started, StorageError> {
     let (account, now) = (request.account, request.now);
-    let to = match recipient(account, request.asker) {
+    let to = match recipient(account, request.asker, now) {
         Ok(to) => to,
         Err(why) => return Ok(Started::Not(why)),
     };
@@ -141,9 +142,14 @@ pub fn start(
     Ok(Started::Mailed(to.clone()))
 }
 
-/// The kind of password that a reset replaces: the one of the account web.
-pub(super) fn kind(account: &Account) -> CredentialKind {
+/// The kind of password that a reset replaces: the one that the account web asks for at `now`.
+pub(super) fn kind(account: &Account, _now: Timestamp) -> CredentialKind {
     account.profile.doors.web
+}
+
+/// The rule for a new password behind a link.
+pub fn policy(account: &Account, _now: Timestamp) -> &Policy {
+    &account.profile.policy
 }
 
 /// Names the password in force, so that another one is known to be another.
@@ -189,7 +195,7 @@ pub(super) fn is_open(
     row: &ResetRow,
     now: Timestamp,
 ) -> Result<bool, StorageError> {
-    let kind = kind(account);
+    let kind = kind(account, now);
     let in_time = now < row.ends_at && row.used < row.uses;
     let own = account.email.as_ref().map(|email| email.as_str());
     let known = own == Some(&row.recipient) || registered(account, &row.recipient).is_some();
@@ -243,7 +249,11 @@ fn addresses(account: &Account) -> impl Iterator<Item = &Address> {
     own.iter().chain(senders).chain(forwards)
 }
 
-fn recipient<'a>(account: &'a Account, asker: Asker<'_>) -> Result<&'a Address, NotStarted> {
+fn recipient<'a>(
+    account: &'a Account,
+    asker: Asker<'_>,
+    now: Timestamp,
+) -> Result<&'a Address, NotStarted> {
     let reset = &account.profile.reset;
     let by_mail = match reset.method {
         ResetMethod::Link | ResetMethod::TemporaryPassword => true,
@@ -262,7 +272,7 @@ fn recipient<'a>(account: &'a Account, asker: Asker<'_>) -> Result<&'a Address, 
     if !by_mail {
         return Err(NotStarted::OnPaper);
     }
-    let has_password = account.hash(kind(account)).is_some();
+    let has_password = account.hash(kind(account, now)).is_some();
     has_password.then_some(to).ok_or(NotStarted::NoPassword)
 }
 
@@ -274,9 +284,9 @@ fn row(
     asked_by: &str,
 ) -> Result<ResetRow, StorageError> {
     let (account, now) = (request.account, request.now);
-    let (reset, kind) = (&account.profile.reset, kind(account));
+    let (reset, kind) = (&account.profile.reset, kind(account, now));
     let temporary = reset.method == ResetMethod::TemporaryPassword;
-    let carried = secret::carried(request.key, account, &request.nonce, temporary);
+    let carried = secret::carried(request.key, account, (&request.nonce, now), temporary);
     Ok(ResetRow {
         id: ids.next(now),
         account: account.id.clone(),

@@ -158,7 +158,15 @@ mod tests {
     #[test]
     fn t7_the_mail_says_when_an_administrator_has_started_it() {
         let link = || Carries::Link(Secret::new("x".into()));
-        assert!(written(link(), Language::Ja, true).1.contains("管理者が開始"));
-        assert!(!written(link(), Language::Ja, false).1.contains("管理者が開始"));
+        assert!(
+            written(link(), Language::Ja, true)
+                .1
+                .contains("管理者が開始")
+        );
+        assert!(
+            !written(link(), Language::Ja, false)
+                .1
+                .contains("管理者が開始")
+        );
     }
 }

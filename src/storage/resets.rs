@@ -85,10 +85,7 @@ pub fn one(tx: &mut dyn Transaction, id: i64) -> Result<Option<ResetRow>, Storag
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn named(
-    tx: &mut dyn Transaction,
-    name: &[u8; 32],
-) -> Result<Option<ResetRow>, StorageError> {
+pub fn named(tx: &mut dyn Transaction, name: &[u8; 32]) -> Result<Option<ResetRow>, StorageError> {
     let sql = format!("SELECT {COLUMNS} FROM password_reset WHERE name = ?1");
     let row = tx.first(&sql, &[name.as_slice().into()])?;
     row.as_ref().map(reset_row).transpose()
@@ -143,11 +140,7 @@ pub fn tried(tx: &mut dyn Transaction, id: i64) -> Result<(), StorageError> {
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn used(
-    tx: &mut dyn Transaction,
-    id: i64,
-    binding: &[u8; 32],
-) -> Result<(), StorageError> {
+pub fn used(tx: &mut dyn Transaction, id: i64, binding: &[u8; 32]) -> Result<(), StorageError> {
     tx.execute(
         "UPDATE password_reset SET used = used + 1, binding = ?2 WHERE id = ?1",
         &[id.into(), binding.as_slice().into()],

@@ -175,7 +175,10 @@ pub fn end_others(
 /// # Errors
 /// [`StorageError`].
 pub fn end_all(tx: &mut dyn Transaction, account: &str) -> Result<usize, StorageError> {
-    tx.execute("DELETE FROM web_session WHERE account = ?1", &[account.into()])
+    tx.execute(
+        "DELETE FROM web_session WHERE account = ?1",
+        &[account.into()],
+    )
 }
 
 fn session_row(row: &Row) -> Result<SessionRow, StorageError> {

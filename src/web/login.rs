@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Extension;
 use axum::Form;
+use axum::extract::Query;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
@@ -30,6 +31,7 @@ use crate::web::guard::Client;
 use crate::web::page;
 use crate::web::page::Frame;
 use crate::web::page::Moment;
+use crate::web::reset;
 use crate::web::visitor;
 
 /// A longer login ID is nobody's.
@@ -65,6 +67,13 @@ pub(super) struct ButtonForm {
     pub(super) csrf: String,
 }
 
+/// What `GET /login` may be asked with.
+#[derive(Deserialize)]
+pub(super) struct Came {
+    /// Set after a reset of the password.
+    reset: Option<String>,
+}
+
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage {
@@ -73,6 +82,9 @@ struct LoginPage {
     login_id: String,
     /// Why the last login was refused: title and text.
     refused: Option<(&'static str, &'static str)>,
+    r: &'static reset::words::Words,
+    /// Whether a password has just been reset.
+    is_reset: bool,
 }
 
 #[derive(Template)]
@@ -83,7 +95,11 @@ struct LockedPage {
 }
 
 /// `GET /login`
-pub(super) async fn form(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+pub(super) async fn form(
+    State(site): State<Arc<Site>>,
+    Query(came): Query<Came>,
+    headers: HeaderMap,
+) -> Response {
     if let Ok(Some(_)) = visitor::session(&site, &headers).await {
         return Redirect::to("/sent").into_response();
     }
@@ -92,7 +108,11 @@ pub(super) async fn form(State(site): State<Arc<Site>>, headers: HeaderMap) -> R
         return error::page(&site, &headers, Trouble::Unavailable);
     };
     let f = Frame::stranger(&site, &headers);
-    let mut response = login_page(&site, f, &cookie, String::new(), StatusCode::OK, None);
+    let page = LoginPage {
+        is_reset: came.reset.is_some(),
+        ..login_page(&site, f, &cookie, String::new(), None)
+    };
+    let mut response = page::answer(StatusCode::OK, &page);
     give(&mut response, Jar::Form.set(&cookie, site.is_secure()));
     response
 }
@@ -102,17 +122,16 @@ fn login_page(
     f: Frame,
     cookie: &Cookie,
     login_id: String,
-    status: StatusCode,
     refused: Option<(&'static str, &'static str)>,
-) -> Response {
-    let csrf = site.sessions.csrf(cookie);
-    let page = LoginPage {
+) -> LoginPage {
+    LoginPage {
+        r: reset::words::of(f.language),
         f,
-        csrf,
+        csrf: site.sessions.csrf(cookie),
         login_id,
         refused,
-    };
-    page::answer(status, &page)
+        is_reset: false,
+    }
 }
 
 /// `POST /login`: 303 to the history, 401 with the form, 423 while locked.
@@ -196,7 +215,7 @@ async fn judged(
     judging.await.unwrap_or(Err(TurnedAway::Storage))
 }
 
-fn let_in(site: &Site, headers: &HeaderMap, session: &Cookie) -> Response {
+pub(super) fn let_in(site: &Site, headers: &HeaderMap, session: &Cookie) -> Response {
     let mut response = see_other("/sent");
     give(&mut response, Jar::Session.set(session, site.is_secure()));
     let old = Jar::Form.find(headers, site.is_secure());
@@ -230,7 +249,7 @@ fn refused(
     } else {
         "busy"
     });
-    login_page(site, f, cookie, login_id, status, Some(text))
+    page::answer(status, &login_page(site, f, cookie, login_id, Some(text)))
 }
 
 /// `POST /logout`
@@ -258,7 +277,7 @@ fn see_other(path: &str) -> Response {
     Redirect::to(path).into_response()
 }
 
-fn give(response: &mut Response, cookie: Option<HeaderValue>) {
+pub(super) fn give(response: &mut Response, cookie: Option<HeaderValue>) {
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

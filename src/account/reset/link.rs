@@ -144,7 +144,7 @@ pub fn change(
     if !matches!(found, Found::Open(_)) {
         return Ok(found);
     }
-    let kind = reset::kind(account);
+    let kind = reset::kind(account, now);
     credential::change(tx, account, kind, change.hash, false, now)?;
     let binding = reset::binding(tx, key, account, kind)?;
     resets::used(tx, link.row.id, &binding)?;

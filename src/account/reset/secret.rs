@@ -6,9 +6,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::account::lockout::InstallationKey;
 use crate::account::policy;
+use crate::account::reset;
 use crate::config::Account;
+use crate::config::Policy;
 use crate::secret::Secret;
 use crate::storage::resets::ResetRow;
+use crate::time::Timestamp;
 
 /// Letters and digits that nobody takes for each other.
 const LETTERS: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
@@ -19,18 +22,23 @@ const MOST_DERIVED: u32 = 64;
 
 /// What the mail of `reset` carries: the token of a link, or a temporary password.
 pub fn of(key: &InstallationKey, account: &Account, reset: &ResetRow) -> Secret {
-    carried(key, account, &reset.nonce, reset.temporary)
+    carried(
+        key,
+        account,
+        (&reset.nonce, reset.asked_at),
+        reset.temporary,
+    )
 }
 
-/// What a mail carries that is derived from `nonce`.
+/// What a mail carries that is derived from `nonce` of a reset that was asked for at that time.
 pub(super) fn carried(
     key: &InstallationKey,
     account: &Account,
-    nonce: &[u8; 32],
+    (nonce, asked_at): (&[u8; 32], Timestamp),
     temporary: bool,
 ) -> Secret {
     match temporary {
-        true => temporary_password(key, account, nonce),
+        true => temporary_password(key, account, nonce, reset::policy(account, asked_at)),
         false => {
             let bits = key.reset("link", [account.id.as_bytes(), &nonce[..]]);
             Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bits))
@@ -60,8 +68,12 @@ pub(super) fn name(
 }
 
 /// Letters and digits that fit the policy of new passwords.
-fn temporary_password(key: &InstallationKey, account: &Account, nonce: &[u8; 32]) -> Secret {
-    let rule = &account.profile.policy;
+fn temporary_password(
+    key: &InstallationKey,
+    account: &Account,
+    nonce: &[u8; 32],
+    rule: &Policy,
+) -> Secret {
     let length = CHARACTERS.max(rule.min_length).min(rule.max_length);
     let mut found = Secret::new(String::new());
     for round in 0..MOST_DERIVED {
@@ -88,7 +100,9 @@ fn derived(
     let letters = LETTERS.len();
     let bytes = (0..).flat_map(block);
     // What is left of 256 after whole rounds of letters would make some more likely than others.
-    let even = bytes.map(usize::from).filter(|b| *b < 256 / letters * letters);
+    let even = bytes
+        .map(usize::from)
+        .filter(|b| *b < 256 / letters * letters);
     let chosen = even.filter_map(|b| LETTERS.get(b % letters));
     Secret::new(chosen.take(length).map(|b| char::from(*b)).collect())
 }

@@ -40,7 +40,7 @@ pub fn due(
     password: &Secret,
     now: Timestamp,
 ) -> Result<Option<Due>, StorageError> {
-    let kind = reset::kind(account);
+    let kind = reset::kind(account, now);
     let binding = reset::binding(tx, key, account, kind)?;
     let rows = resets::temporary(tx, &account.id, &binding)?;
     if rows.is_empty() || reset::locked_until(tx, account, now)?.is_some() {
@@ -61,8 +61,12 @@ fn is_it(
     now: Timestamp,
 ) -> bool {
     let own = secret::of(key, account, row);
-    let same: bool = own.expose().as_bytes().ct_eq(password.expose().as_bytes()).into();
-    same && now < row.ends_at && row.kind == reset::kind(account).as_str()
+    let same: bool = own
+        .expose()
+        .as_bytes()
+        .ct_eq(password.expose().as_bytes())
+        .into();
+    same && now < row.ends_at && row.kind == reset::kind(account, now).as_str()
 }
 
 /// Makes what is due true, if it still is: `hash` is that of the temporary password, or of one that nobody knows.
@@ -82,7 +86,7 @@ pub fn settle(
         Due::Take(id) => (*id, "temporary-password-used", true),
         Due::End(id) => (*id, "temporary-password-ended", false),
     };
-    let kind = reset::kind(account);
+    let kind = reset::kind(account, now);
     let binding = reset::binding(tx, key, account, kind)?;
     let row = resets::one(tx, id)?;
     let holds = |row: &ResetRow| {

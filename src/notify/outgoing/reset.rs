@@ -28,7 +28,9 @@ impl Outgoing {
         let account = directory.by_id(&row.account);
         let account = account.ok_or(Unwritten::Gone("the account is gone"))?;
         let web = self.config.web.as_ref();
-        let base = &web.ok_or(Unwritten::Gone("there is no account web"))?.base_url;
+        let base = &web
+            .ok_or(Unwritten::Gone("there is no account web"))?
+            .base_url;
         let (key, this, id) = (self.key.clone(), account.clone(), row.subject_id);
         let now = self.clock.now();
         let read = self
@@ -37,7 +39,12 @@ impl Outgoing {
         let found = read.await?;
         // Smart hosts may be away for hours: a link that has ended would only confuse.
         let (stored, secret) = found.ok_or(Unwritten::Gone("the reset is over"))?;
-        let facts = self.facts(account, &stored, carries(base, &stored, secret), payload.peer);
+        let facts = self.facts(
+            account,
+            &stored,
+            carries(base, &stored, secret),
+            payload.peer,
+        );
         Ok(notify::reset_mail(&facts, &self.header(row, None)))
     }
 
