@@ -55,3 +55,4 @@ mod tls_mistakes;
 mod verification;
 mod web_login;
 mod web_pages;
+mod web_reset;
