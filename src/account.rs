@@ -1,11 +1,13 @@
 //! Accounts at work: who owns an address or a number, whose password is right, who is locked.
 
+pub mod age;
 pub mod certificate;
 pub mod credential;
 pub mod directory;
 pub mod lockout;
 pub mod notice;
 pub mod policy;
+pub mod replacement;
 pub mod reset;
 pub mod scram;
 pub mod session;

@@ -71,6 +71,7 @@ pub use profile::Profile;
 pub use profile::Reset;
 pub use profile::ResetAddress;
 pub use profile::ResetMethod;
+pub use profile::Split;
 pub use queue::Queue;
 pub use relay::Relay;
 pub use render::Render;

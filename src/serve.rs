@@ -381,6 +381,14 @@ impl Building {
         let clock = Arc::clone(&parts.clock);
         self.tasks
             .spawn(loops::retain(store, config, clock, self.stopping.clone()));
+        self.tasks.spawn(loops::remind(
+            parts.store.clone(),
+            Arc::clone(&parts.accounts),
+            parts.config.gateway.name.clone(),
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.mail),
+            self.stopping.clone(),
+        ));
         let (renderer, health) = (parts.renderer.clone(), Arc::clone(&parts.health));
         self.tasks.spawn(async move {
             if let Err(error) = renderer.probe().await {

@@ -6,9 +6,9 @@
 use std::path::Path;
 
 use crate::account::credential;
+use crate::account::credential::Passwords;
 use crate::account::credential::keyed;
 use crate::config::Account;
-use crate::config::CredentialKind;
 use crate::config::ScramVerifier;
 use crate::lock::LockRule;
 use crate::lock::Reach;
@@ -68,16 +68,15 @@ impl InstallationKey {
         Ok(Self(key))
     }
 
-    /// The identity of a wrong password: account, its stored hash, and the mail it came in. The hash is
-    /// part of it, so that the same mail is judged afresh once the password was changed.
+    /// The identity of a wrong password: account, the password in force by its version, and the mail it came in.
+    /// The version is part of it, so that the same mail is judged afresh once the password was changed.
     pub fn strike_identity<'a>(
         &self,
         account: &'a Account,
-        kind: CredentialKind,
+        version: &'a [u8; 32],
         mail: impl IntoIterator<Item = &'a [u8]>,
     ) -> [u8; 32] {
-        let stored = account.hash(kind).unwrap_or_default();
-        let about = [account.id.as_bytes(), stored.as_bytes()];
+        let about = [account.id.as_bytes(), &version[..]];
         keyed(&self.0, about.into_iter().chain(mail))
     }
 
@@ -89,8 +88,14 @@ impl InstallationKey {
 
     /// Names all credentials of the account in their present state, for the account web; unlike
     /// [`Credentials::version`](crate::account::credential::Credentials::version) the same after a restart.
-    pub(super) fn credentials(&self, account: &Account) -> [u8; 32] {
-        credential::version(&self.0, account, account.profile.doors.web)
+    pub(super) fn credentials(
+        &self,
+        account: &Account,
+        passwords: &Passwords,
+        now: Timestamp,
+    ) -> [u8; 32] {
+        let asked_for = account.profile.doors(now).web;
+        credential::version(&self.0, account, passwords, asked_for)
     }
 
     /// What a form carries that was made for the browser with this cookie.
@@ -235,7 +240,7 @@ pub fn lock(
     rule: &LockRule,
     now: Timestamp,
 ) -> Result<Timestamp, StorageError> {
-    let until = now.plus(rule.lasts);
+    let until = rule.end(now);
     let strikes = Strikes {
         count: rule.strikes,
         first_at: now,

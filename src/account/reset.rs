@@ -14,6 +14,7 @@ pub mod temporary;
 
 use std::time::Duration;
 
+use crate::account::credential::Passwords;
 use crate::account::lockout::InstallationKey;
 use crate::config::Account;
 use crate::config::CredentialKind;
@@ -143,13 +144,13 @@ pub fn start(
 }
 
 /// The kind of password that a reset replaces: the one that the account web asks for at `now`.
-pub(super) fn kind(account: &Account, _now: Timestamp) -> CredentialKind {
-    account.profile.doors.web
+pub(super) fn kind(account: &Account, now: Timestamp) -> CredentialKind {
+    account.profile.doors(now).web
 }
 
 /// The rule for a new password behind a link.
-pub fn policy(account: &Account, _now: Timestamp) -> &Policy {
-    &account.profile.policy
+pub fn policy(account: &Account, now: Timestamp) -> &Policy {
+    account.profile.policy(kind(account, now))
 }
 
 /// Names the password in force, so that another one is known to be another.
@@ -159,15 +160,11 @@ pub(super) fn binding(
     account: &Account,
     kind: CredentialKind,
 ) -> Result<[u8; 32], StorageError> {
-    let written = account.hash(kind).unwrap_or_default();
-    let stored = accounts::credential(tx, &account.id, kind.as_str())?;
-    let stored = stored.filter(|stored| stored.replaces == super::credential::fingerprint(written));
-    let epoch = stored.map_or(0, |stored| stored.epoch);
+    let version = Passwords::read(tx, account)?.version(kind);
     let pieces = [
         account.id.as_bytes(),
         kind.as_str().as_bytes(),
-        written.as_bytes(),
-        &epoch.to_le_bytes(),
+        &version[..],
     ];
     Ok(key.reset("binding", pieces))
 }

@@ -24,6 +24,7 @@ use crate::config::Loaded;
 use crate::config::SenderPattern;
 use crate::lock::Locks;
 use crate::lock::Strikes;
+use crate::lock::ends_by_time;
 use crate::storage::Store;
 use crate::storage::accounts;
 use crate::storage::events;
@@ -155,10 +156,11 @@ fn reset_password(loaded: &Loaded, store: &Store, id: &str, now: Timestamp) -> R
 
 fn not_started(why: NotStarted) -> String {
     match why {
-        NotStarted::Locked(until) => {
+        NotStarted::Locked(until) if ends_by_time(until) => {
             let until = until.rfc3339();
             format!("the account is locked until {until}; unlock it first")
         }
+        NotStarted::Locked(_) => "the account is locked; unlock it first".to_owned(),
         NotStarted::NoAddress | NotStarted::NoMatch => "the account has no email".to_owned(),
         NotStarted::NoPassword => "the account has no password for the account web".to_owned(),
         NotStarted::OnPaper => "its profile resets no password by mail".to_owned(),

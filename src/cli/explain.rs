@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use crate::account::credential;
+use crate::account::credential::Passwords;
 use crate::account::directory::Directory;
 use crate::authenticate::judge;
 use crate::authenticate::judge::Origin;
@@ -153,11 +153,11 @@ async fn explain(
         return Ok(refused("no account has this sender"));
     };
     let account = &selected.account;
-    let (locks, hash) = open_store(config)?.read_here(|tx| {
-        let hash = credential::in_force(tx, account, account.profile.doors.body)?;
-        Ok((accounts::locks(tx, &account.id)?, hash))
+    let (locks, passwords) = open_store(config)?.read_here(|tx| {
+        let passwords = Passwords::read(tx, account)?;
+        Ok((accounts::locks(tx, &account.id)?, passwords))
     })?;
-    let state = (&locks, hash.as_deref());
+    let state = (&locks, passwords.of(account.profile.doors(now).body));
     let (verdict, password) = verdict(&selected, state, &recipients, &submission, now);
     let ends = [locks.everything, locks.unproven];
     let ends = ends.iter().filter(|strikes| strikes.is_locked(now));

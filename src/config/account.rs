@@ -26,6 +26,7 @@ use super::smtp;
 use crate::fax::FaxNumber;
 use crate::fax::StationId;
 use crate::smtp::Address;
+use crate::time::Timestamp;
 
 /// `[[account]]`
 #[derive(Clone, PartialEq)]
@@ -113,15 +114,30 @@ impl Account {
             .find(|list| list.name.to_lowercase() == name)
     }
 
-    /// The hash of this kind in the accounts file.
+    /// Whether it has a company admin to turn to; everybody else turns to the help desk (row T8).
+    pub fn has_admin(&self) -> bool {
+        self.company.is_some() && self.role == Role::Customer
+    }
+
+    /// The hash of this kind in the accounts file; where it has none of its own, that of the kind that it was
+    /// before a split (row W1).
     pub fn hash(&self, kind: CredentialKind) -> Option<&str> {
-        self.passwords.get(&kind).map(String::as_str)
+        let before = || self.passwords.get(&self.profile.begins_as(kind)?);
+        let own = self.passwords.get(&kind);
+        own.or_else(before).map(String::as_str)
+    }
+
+    /// The kinds of its passwords that its person may change online at `now`.
+    pub fn changeable(&self, now: Timestamp) -> Vec<CredentialKind> {
+        let mut kinds = self.profile.changeable(now);
+        kinds.retain(|kind| self.hash(*kind).is_some());
+        kinds
     }
 
     /// The account in `section`; `None` only where the profile is unknown, which is reported.
     pub(super) fn read(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Option<Self> {
         let id = section.required("id", "a name of your choice, such as \"tanaka\"", name);
-        let login_id = section.or("login_id", id.clone(), name);
+        let login_id = section.or("login_id", id.clone(), login_id);
         let before = section.mistakes().len();
         let senders = senders(section, context);
         let all_senders = section.mistakes().len() == before;
@@ -177,8 +193,12 @@ impl Account {
             let problem = "a company admin has no company";
             section.mistake("role", problem, "company = \"…\" as well");
         }
-        let asked_for = self.profile.doors.body.as_str();
-        if self.password_in_body && !section.has(asked_for) {
+        // At both ends of time: before a split and after it.
+        let ends = [i64::MIN, i64::MAX].map(Timestamp::from_ms);
+        let mut asked = ends.map(|now| self.profile.doors(now).body).into_iter();
+        let missing = asked.find(|kind| self.password_in_body && !self.is_written(section, *kind));
+        if let Some(kind) = missing {
+            let asked_for = kind.as_str();
             let accepted = &format!("{asked_for} = \"…\" as well, from faxgate hash-password");
             section.mistake(
                 "password_in_body",
@@ -186,6 +206,12 @@ impl Account {
                 accepted,
             );
         }
+    }
+
+    /// Whether `section` has a password of this kind, perhaps with a mistake in it.
+    fn is_written(&self, section: &Section<'_, '_>, kind: CredentialKind) -> bool {
+        let before = self.profile.begins_as(kind);
+        section.has(kind.as_str()) || before.is_some_and(|before| section.has(before.as_str()))
     }
 
     fn claim_names(&self, section: &mut Section<'_, '_>, context: &mut Context<'_>) {
@@ -286,6 +312,16 @@ pub(super) fn name(value: &DeValue<'_>) -> Result<String, Bad> {
         Ok(name)
     } else {
         Err(Bad::new("this cannot be a name", accepted))
+    }
+}
+
+/// A login ID: a name, or a mail address, which may be longer (row R1).
+fn login_id(value: &DeValue<'_>) -> Result<String, Bad> {
+    match forms::address(value) {
+        Ok(address) if !address.as_str().chars().any(char::is_whitespace) => {
+            forms::text(value).map(|text| text.trim().to_owned())
+        }
+        Ok(_) | Err(_) => name(value),
     }
 }
 

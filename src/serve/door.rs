@@ -91,7 +91,7 @@ impl Door for MailDoor {
             .await;
         match judged {
             Ok(logged_in) => LoginVerdict::Accepted {
-                identity: self.intake.authenticator.identity_of(&logged_in.account),
+                identity: self.intake.authenticator.identity_of(&logged_in, now),
                 signature: logged_in.signature,
             },
             Err(refusal) => {
@@ -108,7 +108,8 @@ impl Door for MailDoor {
     fn holder(&self, certificate: &[u8]) -> Option<Identity> {
         let directory = self.intake.accounts.load();
         let account = directory.by_certificate(&certificate::fingerprint(certificate))?;
-        Some(self.intake.authenticator.identity_of(account))
+        let now = self.intake.clock.now();
+        self.intake.authenticator.identity_of_holder(account, now)
     }
 
     fn may_begin(&self, network: IpAddr) -> bool {

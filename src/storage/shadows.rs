@@ -20,7 +20,11 @@ pub fn strike(
     rule: &LockRule,
     now: Timestamp,
 ) -> Result<Strikes, StorageError> {
-    forget(tx, now.minus(rule.within.max(rule.lasts) * 2), MOST)?;
+    forget(
+        tx,
+        now.minus(rule.within.max(rule.lasts).saturating_mul(2)),
+        MOST,
+    )?;
     let after = strikes(tx, identity)?.after_wrong_password(rule, now);
     tx.execute(
         "INSERT INTO shadow_strikes(identity, count, first_at, locked_until) VALUES(?1, ?2, ?3, ?4)

@@ -17,8 +17,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::account::session::Cookie;
+use crate::authenticate::login::LoggedIn;
 use crate::authenticate::person::TurnedAway;
-use crate::config::Account;
 use crate::secret::Secret;
 use crate::smtp::Login;
 use crate::smtp::LoginProof;
@@ -169,7 +169,9 @@ pub(super) async fn log_in(
         received_at: now,
     };
     match judged(&site, login, now).await {
-        Ok(account) => {
+        Ok(LoggedIn {
+            account, passwords, ..
+        }) => {
             count("right");
             if let Some(before) = Jar::Session.find(&headers, site.is_secure()) {
                 // It is replaced in the browser; that it ends by itself later is enough.
@@ -177,7 +179,7 @@ pub(super) async fn log_in(
             }
             let opened = site
                 .sessions
-                .open(&account, client.address.to_string(), now)
+                .open(&account, &passwords, client.address.to_string(), now)
                 .await;
             opened.map_or_else(
                 |error| {
@@ -197,11 +199,7 @@ pub(super) async fn log_in(
 }
 
 /// Judges in a task of its own: whoever hangs up while the password is checked is counted all the same.
-async fn judged(
-    site: &Arc<Site>,
-    login: Login,
-    now: Timestamp,
-) -> Result<Arc<Account>, TurnedAway> {
+async fn judged(site: &Arc<Site>, login: Login, now: Timestamp) -> Result<LoggedIn, TurnedAway> {
     let judge = Arc::clone(site);
     let judging = tokio::spawn(async move {
         let directory = judge.accounts.load_full();

@@ -27,6 +27,7 @@ use crate::account::reset::NotStarted;
 use crate::account::reset::Request;
 use crate::account::reset::Started;
 use crate::account::session::Cookie;
+use crate::lock::ends_by_time;
 use crate::storage::StorageError;
 use crate::time::Timestamp;
 use crate::web::Site;
@@ -86,7 +87,8 @@ struct AskedPage {
 struct LockedPage {
     f: Frame,
     r: &'static Words,
-    until: Moment,
+    /// When the lock ends; `None`: not by time.
+    until: Option<Moment>,
 }
 
 /// What somebody has typed.
@@ -237,7 +239,8 @@ fn refused(site: &Site, mut page: ResetPage, why: NotStarted) -> Response {
 }
 
 fn locked(site: &Site, f: Frame, until: Timestamp) -> Response {
-    let (r, until) = (words::of(f.language), site.moment(until));
+    let r = words::of(f.language);
+    let until = ends_by_time(until).then(|| site.moment(until));
     page::answer(StatusCode::LOCKED, &LockedPage { f, r, until })
 }
 

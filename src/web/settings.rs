@@ -14,6 +14,7 @@ use crate::config::Account;
 use crate::config::CredentialKind;
 use crate::config::SenderPattern;
 use crate::config::When;
+use crate::time::Timestamp;
 use crate::web::Site;
 use crate::web::form::Post;
 use crate::web::page;
@@ -95,7 +96,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor) -> Res
         lists: lists
             .map(|list| (list.name.clone(), list.members.len()))
             .collect(),
-        uses: uses(&account, f.t),
+        uses: uses(&account, f.t, site.now()),
         csrf: site.sessions.csrf(&visitor.cookie),
         sessions: sessions.into_iter().map(session).collect(),
         account,
@@ -133,8 +134,8 @@ fn when(when: When, t: &Words) -> &'static str {
     }
 }
 
-fn uses(account: &Account, t: &Words) -> Vec<Use> {
-    let doors = account.profile.doors;
+fn uses(account: &Account, t: &Words, now: Timestamp) -> Vec<Use> {
+    let doors = account.profile.doors(now);
     let places = |kind| {
         let body = account.password_in_body && doors.body == kind;
         let all = [
@@ -152,6 +153,7 @@ fn uses(account: &Account, t: &Words) -> Vec<Use> {
                 CredentialKind::Password => t.kind_password,
                 CredentialKind::MailPassword => t.kind_mail,
                 CredentialKind::SmtpPassword => t.kind_smtp,
+                CredentialKind::FtpPassword => t.kind_ftp,
             },
             places: places(kind),
         })

@@ -138,6 +138,7 @@ words! {
     kind_password: "password", "パスワード";
     kind_mail: "mail password", "メール用パスワード";
     kind_smtp: "SMTP password", "SMTP用パスワード";
+    kind_ftp: "FTP password", "FTPパスワード";
     sessions: "Who is logged in", "ログイン中のセッション";
     session_own: "this browser", "このブラウザー";
     session_opened: "Logged in", "ログイン日時";

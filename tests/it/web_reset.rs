@@ -18,11 +18,6 @@ const STRANGER: &str = "stranger@elsewhere.example";
 const NEW: &str = "Ringo9tree";
 const SUBJECT: &str = "InterFAXパスワード";
 
-/// Company users: the page asks for all three, goes back to the login, works while locked.
-const COMPANY: &[u8] = b"[policy]\nmin_length = 8\nmax_length = 32\nneeds_letter = true\nneeds_digit = true\n\
-    symbols = \"\"\n[reset]\nasks = [\"login_id\", \"email\"]\nwhile_locked = true\nafter = \"login\"\n";
-/// A temporary password for the login ID.
-const TEMPORARY: &[u8] = b"[policy]\nmin_length = 8\n[reset]\nmethod = \"temporary-password\"\n";
 /// As the published service: mismatches are told.
 const TELLING: &[u8] = b"[policy]\nmin_length = 7\n[reset]\ndisclose_mismatch = true\n";
 
@@ -32,11 +27,16 @@ fn start() -> Gateway {
 }
 
 /// A gateway with an account `tanaka` of this profile.
-fn start_with(profile: &[u8]) -> Gateway {
-    let account = Account::tanaka().set("profile", "\"own\"");
+fn start_with(profile: &str) -> Gateway {
+    let account = Account::tanaka().set("profile", &format!("{profile:?}"));
+    let account = match profile {
+        // Where the body asks for a password of its own, this story has none.
+        "wakwak" => account.set("password_in_body", "false"),
+        _ => account,
+    };
     let setup = Setup::new(&[account]).web();
     let setup = setup.set("gateway", "profiles", "\"kinds\"");
-    Gateway::start(setup.file("kinds/own.toml", profile))
+    Gateway::start(setup.file("kinds/telling.toml", TELLING))
 }
 
 /// Asks for a reset; the status code, and where the answer leads or what it says.
@@ -175,7 +175,7 @@ fn i5_every_answer_is_the_same_and_strangers_get_no_mail() {
 
 #[test]
 fn i5_a_profile_may_tell_that_nothing_matches_and_that_the_account_is_locked() {
-    let gateway = start_with(TELLING);
+    let gateway = start_with("telling");
     let mut browser = gateway.browser();
     for (login_id, email) in [("tanaka", STRANGER), ("nobody", OWN)] {
         let (code, body) = ask(&mut browser, login_id, email);
@@ -304,7 +304,7 @@ fn i8_no_reset_while_locked() {
 
 #[test]
 fn t1_the_page_asks_for_id_and_address_and_leads_to_the_login() {
-    let gateway = start_with(COMPANY);
+    let gateway = start_with("twx21");
     let path = mailed(&gateway, OWN);
     let mail = resets(&gateway, OWN).pop().unwrap();
     assert!(!mail.body().contains("ログインID: "), "{}", mail.body());
@@ -325,7 +325,7 @@ fn t1_the_page_asks_for_id_and_address_and_leads_to_the_login() {
 
 #[test]
 fn t3_a_link_works_once_also_for_two_at_the_same_time() {
-    let gateway = start_with(COMPANY);
+    let gateway = start_with("twx21");
     let path = mailed(&gateway, OWN);
     let codes: Vec<u16> = std::thread::scope(|scope| {
         let savers = (0..4).map(|n| {
@@ -357,7 +357,7 @@ fn t3_a_link_works_once_also_for_two_at_the_same_time() {
 
 #[test]
 fn t4_a_reset_while_locked_unlocks_where_the_profile_says_so() {
-    let gateway = start_with(COMPANY);
+    let gateway = start_with("twx21");
     gateway.lock("tanaka");
     let path = mailed(&gateway, OWN);
     assert!(gateway.is_locked("tanaka"), "asking does not unlock");
@@ -390,7 +390,7 @@ fn t7_an_administrator_starts_a_reset_and_never_sees_what_is_mailed() {
 
 #[test]
 fn w3_a_temporary_password_works_once_the_old_one_until_then() {
-    let gateway = start_with(TEMPORARY);
+    let gateway = start_with("wakwak");
     let mut browser = gateway.browser();
     assert_eq!(
         ask(&mut browser, "tanaka", ""),
@@ -416,7 +416,7 @@ fn w3_a_temporary_password_works_once_the_old_one_until_then() {
     let answer = gateway.browser().log_in("tanaka", &temporary);
     assert_eq!(answer.code, 303, "{}", answer.body());
     assert_eq!(gateway.browser().log_in("tanaka", RIGHT).code, 401);
-    gateway.change_state("UPDATE password_reset SET ends_at = ends_at - 3600000;");
+    gateway.change_state("UPDATE password_reset SET ends_at = asked_at;");
     assert_eq!(gateway.browser().log_in("tanaka", &temporary).code, 401);
     assert_eq!(gateway.strikes("tanaka"), 2, "wrong like any other");
 }

@@ -17,7 +17,6 @@ use crate::storage::StorageError;
 use crate::storage::Transaction;
 use crate::storage::resets;
 use crate::storage::resets::ResetRow;
-use crate::storage::sessions;
 use crate::time::Timestamp;
 
 /// What is to be done before a password is checked.
@@ -101,7 +100,6 @@ pub fn settle(
         resets::used(tx, id, &binding)?;
         link::unlock(tx, ids, account, now)?;
     }
-    sessions::end_all(tx, &account.id)?;
     Log::new(tx, ids, now).acted(&Act {
         account: &account.id,
         by: &account.id,

@@ -9,6 +9,7 @@ use crate::account::directory::Directory;
 use crate::account::lockout;
 use crate::account::reset::link::Change;
 use crate::account::reset::link::Found;
+use crate::account::reset::link::Saved;
 use crate::account::reset::temporary::Due;
 use crate::config::ResetMethod;
 use crate::lock::LockRule;
@@ -115,7 +116,7 @@ impl Stage {
             };
             link::change(tx, store.ids(), &key, &link, &change)
         });
-        matches!(changed.await.unwrap(), Found::Open(_))
+        matches!(changed.await.unwrap(), Saved::Done(_))
     }
 
     fn hash(&self) -> String {
@@ -311,8 +312,8 @@ async fn w3_a_temporary_password_leaves_the_old_one_alone_until_it_is_used() {
     assert!(is_right(&stage.hash(), &password), "it is the password now");
     let stored = stage
         .store
-        .read_here(|tx| accounts::credential(tx, "tanaka", "password"));
-    assert!(stored.unwrap().unwrap().initial);
+        .read_here(|tx| Passwords::read(tx, &stage.account));
+    assert!(stored.unwrap().is_initial(kind(&stage.account, NOW)));
     assert_eq!(
         stage.log_in(&password, NOW).await,
         None,

@@ -13,14 +13,18 @@ use axum::response::Redirect;
 use axum::response::Response;
 
 use crate::account::credential;
+use crate::account::credential::Passwords;
 use crate::account::policy;
+use crate::account::policy::PolicyBreach;
 use crate::account::reset;
 use crate::account::reset::link;
 use crate::account::reset::link::Change;
 use crate::account::reset::link::Found;
 use crate::account::reset::link::Link;
+use crate::account::reset::link::Saved;
 use crate::account::session::Cookie;
 use crate::config::AfterReset;
+use crate::config::Language;
 use crate::config::Reset;
 use crate::secret::Secret;
 use crate::storage::StorageError;
@@ -170,7 +174,9 @@ pub(super) async fn change(
     };
     let (login_id, email) = (fields.text("login_id"), fields.text("email"));
     let password = fields.secret("password");
-    let wrong = match wrong(&site, &link, (&login_id, &email), &fields, now).await {
+    let language = Frame::stranger(&site, &headers).language;
+    let typed = (&fields, language);
+    let wrong = match wrong(&site, &link, (&login_id, &email), typed, now).await {
         Ok(wrong) => wrong,
         Err(error) => return unavailable(&site, &headers, &error),
     };
@@ -183,14 +189,18 @@ pub(super) async fn change(
         };
         return page::answer(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
-    let changed = changed(&site, &link, password, client, now).await;
-    match open(&site, &headers, changed) {
-        Ok(_) => {
+    match changed(&site, &link, password, client, now).await {
+        Ok(Saved::Done(passwords)) => {
             super::count("changed");
             site.mail.notify_one();
-            arrive(&site, &headers, &link, client, now).await
+            arrive(&site, &headers, (&link, &passwords), client, now).await
         }
-        Err(response) => *response,
+        Ok(Saved::Not(found)) => match open(&site, &headers, Ok(found)) {
+            // The lock ended in this very moment.
+            Ok(_) => Redirect::to("/reset").into_response(),
+            Err(response) => *response,
+        },
+        Err(error) => unavailable(&site, &headers, &error),
     }
 }
 
@@ -199,7 +209,7 @@ async fn wrong(
     site: &Site,
     link: &Link,
     (login_id, email): (&str, &str),
-    fields: &Fields,
+    (fields, language): (&Fields, Language),
     now: Timestamp,
 ) -> Result<Wrong, StorageError> {
     if !link.is_answered(login_id, email) {
@@ -216,10 +226,11 @@ async fn wrong(
     let account = &link.account;
     let rule = reset::policy(account, now);
     let breaches = policy::check(rule, Some(&account.login_id), first.expose());
+    let told = |breach: &PolicyBreach| breach.told(language);
     Ok(Wrong {
         owner: false,
         differs: first.expose() != second.expose(),
-        reasons: breaches.iter().map(ToString::to_string).collect(),
+        reasons: breaches.iter().map(told).collect(),
     })
 }
 
@@ -231,7 +242,7 @@ async fn changed(
     password: Secret,
     client: Client,
     now: Timestamp,
-) -> Result<Found, StorageError> {
+) -> Result<Saved, StorageError> {
     let hashing = tokio::task::spawn_blocking(move || credential::hash(&password));
     let hashed = hashing.await.map_err(|_| StorageError::Stopped)?;
     let hash = hashed.map_err(|error| StorageError::Database(error.to_string()))?;
@@ -257,7 +268,7 @@ async fn changed(
 async fn arrive(
     site: &Site,
     headers: &HeaderMap,
-    link: &Link,
+    (link, passwords): (&Link, &Passwords),
     client: Client,
     now: Timestamp,
 ) -> Response {
@@ -265,7 +276,9 @@ async fn arrive(
     match account.profile.reset.after {
         AfterReset::Login => Redirect::to("/login?reset=done").into_response(),
         AfterReset::LoggedIn => {
-            let opened = site.sessions.open(account, client.address.to_string(), now);
+            let opened = site
+                .sessions
+                .open(account, passwords, client.address.to_string(), now);
             match opened.await {
                 Ok(session) => login::let_in(site, headers, &session),
                 Err(error) => {

@@ -25,7 +25,9 @@ words! {
     no_match: "The login ID and the e-mail address do not belong together, or are not registered.", "ログインIDとメールアドレスが一致しないか、登録されていません。";
     on_paper: "The password of this account is not reset online. Please ask your administrator.", "このアカウントのパスワードは、この画面では再設定できません。管理者へお問い合わせください。";
     too_many: "Several mails have been sent within the hour. Please use the last of them.", "1時間以内に複数のメールをお送りしています。最後に届いたメールをご利用ください。";
-    locked: "While the account is locked, its password cannot be reset. The lock ends:", "アカウントのロック中は、パスワードを再設定できません。ロックの終了日時：";
+    locked: "While the account is locked, its password cannot be reset.", "アカウントのロック中は、パスワードを再設定できません。";
+    locked_until: "The lock ends:", "ロックの終了日時：";
+    locked_for_good: "Time does not end this lock. Please ask your administrator.", "このロックは時間では終了しません。管理者へお問い合わせください。";
     new_title: "Choose a new password", "新しいパスワードの設定";
     new_intro: "Once it is saved, the old password is dead at once, and everybody who is logged in with it is logged out.", "保存すると、これまでのパスワードはすぐに使えなくなり、ログイン中のすべてのセッションが終了します。";
     new_machines: "Machines and programs that have the old password must get the new one: each of their tries with the old one counts towards a lock.", "複合機やシステムに設定されているパスワードも変更してください。古いパスワードのままでは、アカウントがロックされることがあります。";
