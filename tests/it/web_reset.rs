@@ -144,6 +144,7 @@ fn i4_a_link_to_a_forwarding_address_leads_to_a_new_password_and_in() {
 fn i5_every_answer_is_the_same_and_strangers_get_no_mail() {
     let gateway = start();
     let mut pages = Vec::new();
+    let floor = std::time::Duration::from_millis(250);
     for (login_id, email) in [
         ("tanaka", OWN),
         ("tanaka", STRANGER),
@@ -153,11 +154,10 @@ fn i5_every_answer_is_the_same_and_strangers_get_no_mail() {
         ("tanaka", "<b>x</b>"),
     ] {
         let mut browser = gateway.browser();
-        assert_eq!(
-            ask(&mut browser, login_id, email),
-            asked(),
-            "{login_id} {email}"
-        );
+        let begun = std::time::Instant::now();
+        let answer = ask(&mut browser, login_id, email);
+        assert!(begun.elapsed() >= floor, "before the fixed time");
+        assert_eq!(answer, asked(), "{login_id} {email}");
         pages.push(browser.get("/reset?asked=1").body());
     }
     pages.dedup();
@@ -430,11 +430,6 @@ fn a_foreign_host_has_no_say_in_the_link_and_the_token_is_kept_nowhere() {
     for name in ["Host", "X-Forwarded-Host", "X-Host", "Forwarded"] {
         browser.further.push((name.into(), "evil.example".into()));
     }
-    // Two Host fields, or an authority in the request line, are refused or passed over.
-    let csrf = gateway.browser().get("/reset").csrf();
-    let form = format!("login_id=tanaka&email=tanaka%40customer.example&csrf={csrf}");
-    browser.ask("POST", "/reset", Some(&form));
-    browser.further.retain(|(name, _)| name != "Host");
     assert_eq!(ask(&mut browser, "tanaka", OWN), asked());
     let mail = gateway.sink.wait_for(OWN, 1).pop().unwrap();
     let base = format!("http://{}/reset/", gateway.web.unwrap());

@@ -98,6 +98,7 @@ pub fn settle(
     if takes {
         let binding = reset::binding(tx, key, account, kind)?;
         resets::used(tx, id, &binding)?;
+        resets::forget_replaced(tx, &account.id, &binding)?;
         link::unlock(tx, ids, account, now)?;
     }
     Log::new(tx, ids, now).acted(&Act {

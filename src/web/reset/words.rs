@@ -36,6 +36,7 @@ words! {
     save: "Save the new password", "新しいパスワードを保存";
     rules: "The new password", "新しいパスワードの条件";
     not_saved: "The password was not changed", "パスワードは変更されていません";
+    see_below: "Please see the notes beside the fields.", "入力欄のそばの説明をご確認ください。";
     differs: "The two passwords are not the same.", "2つのパスワードが一致しません。";
     wrong_owner: "The login ID or the e-mail address is not the one of this account. After several wrong ones the page closes.", "ログインIDまたはメールアドレスが、このアカウントのものと一致しません。誤りが続くと、このページは利用できなくなります。";
     over_title: "This page no longer works", "このページは利用できません";

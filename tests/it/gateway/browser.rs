@@ -148,7 +148,10 @@ impl Browser {
 
     /// Sends a request and does not wait for its answer.
     fn begin(&self, method: &str, path: &str, form: Option<&str>) -> TcpStream {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if !self.further.iter().any(|(name, _)| name == "Host") {
+            head += &format!("Host: {}\r\n", self.address);
+        }
         for (name, value) in &self.further {
             head += &format!("{name}: {value}\r\n");
         }
