@@ -3,6 +3,7 @@
 pub mod judge;
 pub mod login;
 pub mod person;
+pub mod session;
 mod temporary;
 
 use std::sync::Arc;

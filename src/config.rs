@@ -10,6 +10,7 @@ mod claims;
 mod credential;
 mod destinations;
 mod dns;
+mod effective;
 mod forms;
 mod gateway;
 mod list;
@@ -46,16 +47,22 @@ use std::path::PathBuf;
 pub use account::Account;
 pub use account::ForwardFormat;
 pub use account::SenderPattern;
+pub use account::Written;
 pub use accounts::Accounts;
 pub use accounts::LoadedAccounts;
 pub use credential::CredentialKind;
 pub use credential::Doors;
 pub use destinations::Destinations;
 pub use dns::Dns;
+pub use effective::Effective;
+pub use effective::Origin;
+pub use effective::Setting;
+pub use effective::Spot;
 pub use gateway::Gateway;
 pub use gateway::Language;
 pub use list::Contact;
 pub use list::ContactList;
+pub use list::MAX_MEMBERS;
 pub use lock::LockOverride;
 pub use mail::Mail;
 pub use mail::Smarthost;
@@ -214,6 +221,11 @@ impl Config {
     /// The configuration in force as TOML, every key with its value; read again it is the same. No
     /// key of the main file is a secret: passwords are hashes and stand in the accounts.
     pub fn effective(&self) -> String {
+        self.tree().to_string()
+    }
+
+    /// Every section with every key.
+    fn tree(&self) -> toml::Table {
         let sections = [
             ("gateway", self.gateway.show()),
             ("smtp", self.smtp.show()),
@@ -244,7 +256,7 @@ impl Config {
             let relays = self.relays.iter().map(|relay| relay.show().into());
             tree.insert("relay".to_owned(), toml::Value::Array(relays.collect()));
         }
-        tree.to_string()
+        tree
     }
 }
 

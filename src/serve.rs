@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::account::credential::Credentials;
 use crate::account::directory::Directory;
+use crate::account::in_force::InForce;
 use crate::account::lockout::InstallationKey;
 use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
@@ -97,6 +98,7 @@ impl Gateway {
         });
         for batch in restarted.await? {
             store.blobs().remove(&jobs::documents_file(batch))?;
+            store.blobs().remove(&jobs::pages_file(batch))?;
         }
         let (stop, stopping) = watch::channel(false);
         let mut building = Building {
@@ -143,6 +145,7 @@ struct Parts {
     config: Arc<Config>,
     store: Store,
     accounts: Arc<ArcSwap<Directory>>,
+    in_force: Arc<InForce>,
     renderer: Renderer,
     clock: Arc<dyn Clock>,
     key: InstallationKey,
@@ -157,14 +160,15 @@ impl Parts {
         for warning in &setup.loaded.accounts.warnings {
             tracing::warn!(warning);
         }
-        let directory = Directory::new(&setup.loaded.accounts.accounts);
+        let in_force = InForce::start(&setup.loaded.accounts.accounts, store.clone())?;
         Ok(Self {
             renderer: Renderer::new(setup.exe.clone(), &config.render),
             key: InstallationKey::load_or_create(&config.gateway.data_dir)
                 .context("installation.key")?,
             config,
             store,
-            accounts: Arc::new(ArcSwap::from_pointee(directory)),
+            accounts: Arc::clone(in_force.directory()),
+            in_force,
             clock: Arc::clone(&setup.clock),
             health: Arc::default(),
             reload: Arc::default(),
@@ -262,7 +266,7 @@ impl Building {
         let site = Arc::new(Site::new(
             Arc::clone(&parts.config),
             web,
-            Arc::clone(&parts.accounts),
+            Arc::clone(&parts.in_force),
             authenticator,
             Arc::clone(&parts.clock),
             Arc::clone(&parts.mail),
@@ -371,7 +375,7 @@ impl Building {
         let reloading = reload::Reloading {
             config_file,
             config: Arc::clone(&parts.config),
-            accounts: Arc::clone(&parts.accounts),
+            in_force: Arc::clone(&parts.in_force),
             health: Arc::clone(&parts.health),
             asked: Arc::clone(&parts.reload),
         };

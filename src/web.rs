@@ -1,11 +1,13 @@
-//! The account web: customers log in and see their faxes. Works without scripts; nothing comes from
-//! another host.
+//! The account web: customers log in and see their faxes. Works without scripts, of which htmx is the
+//! only one; nothing comes from another host.
 //!
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is; `reset` - the way back in
+//! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
 //! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
 
+mod assets;
 mod cookie;
 mod error;
 mod form;
@@ -15,7 +17,9 @@ mod language;
 mod listener;
 mod login;
 mod page;
+mod password;
 mod picture;
+mod proof;
 mod received;
 mod reset;
 mod sent;
@@ -31,7 +35,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header;
 use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::get;
@@ -40,6 +43,7 @@ use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 
 use crate::account::directory::Directory;
+use crate::account::in_force::InForce;
 use crate::account::session::Sessions;
 use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
@@ -67,6 +71,8 @@ pub struct Site {
     web: config::Web,
     /// Accounts in force.
     accounts: Arc<ArcSwap<Directory>>,
+    /// What keeps them true to the files and to what is changed here.
+    in_force: Arc<InForce>,
     /// The one lock.
     authenticator: Arc<Authenticator>,
     /// Who has logged in.
@@ -87,7 +93,7 @@ impl Site {
     pub fn new(
         config: Arc<Config>,
         web: config::Web,
-        accounts: Arc<ArcSwap<Directory>>,
+        in_force: Arc<InForce>,
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
@@ -101,7 +107,8 @@ impl Site {
         Self {
             config,
             web,
-            accounts,
+            accounts: Arc::clone(in_force.directory()),
+            in_force,
             authenticator,
             sessions,
             clock,
@@ -158,6 +165,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(password::routes())
         .merge(reset::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
@@ -165,19 +173,10 @@ fn router(site: Arc<Site>) -> Router {
             Arc::clone(&site),
             guard::limit,
         ))
-        .route("/assets/faxgate.css", get(style))
+        .route("/assets/{name}", get(assets::serve))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
             guard::headers,
         ))
         .with_state(site)
-}
-
-async fn style() -> impl axum::response::IntoResponse {
-    const STYLE: &str = include_str!("web/assets/faxgate.css");
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-    ];
-    (headers, STYLE)
 }

@@ -195,11 +195,12 @@ pub fn count(
     accounts::set_strikes(tx, &strike.account, strike.reach, &after)?;
     accounts::count_identity(tx, &strike.identity, &strike.account, now, day_before(now))?;
     let mut log = Log::new(tx, ids, now);
-    log.struck(&strike.account, strike.door, strike.tier, after.count)?;
+    let from = (strike.door, strike.peer.as_str());
+    log.struck(&strike.account, from, strike.tier, after.count)?;
     let Some(until) = after.locked_until else {
         return Ok(Counted::Now);
     };
-    log.locked(&strike.account, strike.door, strike.reach, until)?;
+    log.locked(&strike.account, from, strike.reach, until)?;
     add_notice(tx, ids, strike, until)?;
     let door = strike.door;
     tx.after_commit(Box::new(move || {
@@ -247,7 +248,7 @@ pub fn lock(
         locked_until: Some(until),
     };
     accounts::set_strikes(tx, account, Reach::Everything, &strikes)?;
-    Log::new(tx, ids, now).locked(account, "command", Reach::Everything, until)?;
+    Log::new(tx, ids, now).locked(account, ("command", ""), Reach::Everything, until)?;
     Ok(until)
 }
 

@@ -205,6 +205,29 @@ pub fn judge<'a>(
     }
 }
 
+/// Judges what a person sends who has logged in to the account web: while a lock stops logins nothing goes,
+/// but a list is answered with 6002 (row C4). Nothing is guessed here, so nothing is counted.
+///
+/// # Errors
+/// [`Refusal::NotAuthenticated`], and why.
+pub fn judge_session(
+    account: &Account,
+    locks: &Locks,
+    recipients: &[Recipient],
+    now: Timestamp,
+) -> Result<Standing, (Refusal, &'static str)> {
+    if Use::LogIn.stops_while_locked() && locks.stop(TrustTier::Proven, now) {
+        return match has_list(account, recipients) {
+            true => Ok(Standing::LockedUnproved),
+            false => Err((Refusal::NotAuthenticated, "the account is locked")),
+        };
+    }
+    Ok(match locks.stop_lists(now) {
+        true => Standing::ListsLocked(Proof::WebSession),
+        false => Standing::Proved(Proof::WebSession),
+    })
+}
+
 /// How the sender of a mail of this account is proved.
 fn way(selected: &Selected) -> Use {
     match (selected.logged_in, selected.account.password_in_body) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::account::directory::Directory;
 use crate::account::lockout;
 use crate::account::lockout::InstallationKey;
 use crate::account::reset;
@@ -68,11 +69,12 @@ pub(crate) enum Sub {
 pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
     let loaded = load(config)?;
     let store = open_store(&loaded.config)?;
+    let directory = Directory::beside(&loaded.accounts.accounts, &store)?;
     let now = SystemClock.now();
     match sub {
         Sub::List => {
             let strikes = store.read_here(accounts::all_strikes)?;
-            let rows = loaded.accounts.accounts.accounts.iter().map(|account| {
+            let rows = directory.iter().map(|account| {
                 let strikes = strikes.iter().find(|(id, _)| *id == account.id);
                 summary(
                     account,
@@ -84,7 +86,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             output::table(&rows.collect::<Vec<_>>(), &columns, json)
         }
         Sub::Show { id } => {
-            let account = find(&loaded, id)?;
+            let account = find(&directory, id)?;
             let (locks, events) = store.read_here(|tx| {
                 let locks = accounts::locks(tx, id)?;
                 Ok((locks, events::list(tx, id, About::Account)?))
@@ -92,7 +94,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             output::object(&detail(&account, &locks, &events, now), json)
         }
         Sub::Lock { id } => {
-            let account = find(&loaded, id)?;
+            let account = find(&directory, id)?;
             let rule = loaded.config.lock.over(&account.profile.lock);
             let (writer, id) = (store.clone(), id.clone());
             let until = block_on(async move {
@@ -102,9 +104,9 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             })?;
             output::line(&format!("locked until {}", until.rfc3339()))
         }
-        Sub::Reset { id } => reset_password(&loaded, &store, id, now),
+        Sub::Reset { id } => reset_password(&loaded, &store, find(&directory, id)?, now),
         Sub::Unlock { id, reason } => {
-            find(&loaded, id)?;
+            find(&directory, id)?;
             if reason.trim().is_empty() {
                 return Err(Failure::new(Exit::Usage, "--reason must say something"));
             }
@@ -120,8 +122,12 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn reset_password(loaded: &Loaded, store: &Store, id: &str, now: Timestamp) -> Result<(), Failure> {
-    let account = find(loaded, id)?;
+fn reset_password(
+    loaded: &Loaded,
+    store: &Store,
+    account: Arc<Account>,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let gateway = &loaded.config.gateway;
     if loaded.config.web.is_none() {
         let why = "there is no account web: [web] in the configuration opens one";
@@ -168,13 +174,8 @@ fn not_started(why: NotStarted) -> String {
     }
 }
 
-fn find(loaded: &Loaded, id: &str) -> Result<Arc<Account>, Failure> {
-    let found = loaded
-        .accounts
-        .accounts
-        .accounts
-        .iter()
-        .find(|account| account.id == id);
+fn find(directory: &Directory, id: &str) -> Result<Arc<Account>, Failure> {
+    let found = directory.by_id(id);
     found
         .cloned()
         .ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{id}`")))

@@ -123,7 +123,7 @@ fn cancel(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
     let job = store
         .read_here(|tx| jobs::job(tx, id))?
         .ok_or_else(|| unknown(id))?;
-    let directory = Directory::new(&loaded.accounts.accounts);
+    let directory = Directory::beside(&loaded.accounts.accounts, store)?;
     let account = directory.by_id(&job.account).map(Arc::clone);
     let (writer, host, now) = (
         store.clone(),
@@ -169,7 +169,7 @@ fn resend(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
             format!("job {id} is not settled yet"),
         ));
     }
-    let directory = Directory::new(&loaded.accounts.accounts);
+    let directory = Directory::beside(&loaded.accounts.accounts, store)?;
     let account = directory.by_id(&job.account).map(Arc::clone);
     let account = account
         .ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{}`", job.account)))?;

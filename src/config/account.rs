@@ -1,5 +1,7 @@
 //! `[[account]]`: one customer.
 
+mod explained;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use super::claims::Kind;
 use super::credential::CredentialKind;
 use super::forms;
 use super::forms::Bad;
+use super::gateway;
+use super::gateway::Language;
 use super::list::ContactList;
 use super::phc;
 use super::profile::Profile;
@@ -27,16 +31,23 @@ use crate::fax::FaxNumber;
 use crate::fax::StationId;
 use crate::smtp::Address;
 use crate::time::Timestamp;
+use crate::time::Zone;
+
+pub use explained::Written;
 
 /// `[[account]]`
 #[derive(Clone, PartialEq)]
 pub struct Account {
     /// The account's name: history, logs and the command line use it.
     pub id: String,
+    /// Where it is written.
+    pub written: Written,
     /// What a person types to log in.
     pub login_id: String,
     /// Where notices go: `email`, else the first exact sender. Never a forwarding address.
     pub email: Option<Address>,
+    /// Whether the file names no `email`, so that it is the first sender.
+    pub email_is_sender: bool,
     /// The profile in force.
     pub profile: Arc<Profile>,
     /// What its person may do in the account web.
@@ -72,7 +83,11 @@ pub struct Account {
     /// Messages a minute; `None` or 0 is no limit.
     pub max_messages_per_minute: Option<u32>,
     /// Contact lists.
-    pub lists: Vec<ContactList>,
+    pub lists: Vec<Arc<ContactList>>,
+    /// The zone in which it reads times; `None` takes the gateway's.
+    pub time_zone: Option<Zone>,
+    /// The language of its pages and notices; `None` takes the browser's, or the gateway's.
+    pub language: Option<Language>,
 }
 
 /// One entry of `senders`.
@@ -94,8 +109,18 @@ pub enum ForwardFormat {
     Tiff,
 }
 
-const FORWARD_FORMATS: [(&str, ForwardFormat); 2] =
-    [("pdf", ForwardFormat::Pdf), ("tiff", ForwardFormat::Tiff)];
+impl ForwardFormat {
+    /// Every form under its word.
+    pub const WORDS: [(&str, Self); 2] = [("pdf", Self::Pdf), ("tiff", Self::Tiff)];
+
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Tiff => "tiff",
+        }
+    }
+}
 
 /// The id only: a hash and customers' addresses have no place in a log.
 impl fmt::Debug for Account {
@@ -107,7 +132,7 @@ impl fmt::Debug for Account {
 
 impl Account {
     /// The contact list called `name`, in any case.
-    pub fn list(&self, name: &str) -> Option<&ContactList> {
+    pub fn list(&self, name: &str) -> Option<&Arc<ContactList>> {
         let name = name.to_lowercase();
         self.lists
             .iter()
@@ -155,8 +180,10 @@ impl Account {
             ResultMail::read(section, context.config.gateway.language)
         });
         let account = Self {
+            written: context.written(section),
             login_id,
             email,
+            email_is_sender: !section.has("email"),
             profile: profile?,
             role: section.or("role", Role::Customer, |value| forms::word(value, &ROLES)),
             company: section.optional("company", name),
@@ -171,12 +198,14 @@ impl Account {
             numbers,
             forward_to: section.list("forward_to", Vec::new(), forms::address),
             forward_format: section.or("forward_format", ForwardFormat::Pdf, |value| {
-                forms::word(value, &FORWARD_FORMATS)
+                forms::word(value, &ForwardFormat::WORDS)
             }),
             result_mail,
             max_calls: section.optional("max_calls", queue::calls),
             max_messages_per_minute: section.optional("max_messages_per_minute", smtp::messages),
             lists: ContactList::read_all(section, context),
+            time_zone: section.optional("time_zone", gateway::time_zone),
+            language: section.optional("language", gateway::language),
             id,
         };
         account.check(section);

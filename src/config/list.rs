@@ -1,6 +1,7 @@
 //! `[[account.list]]`: contact lists, their members inline or in a CSV file.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::account;
 use super::accounts::Context;
@@ -13,7 +14,7 @@ use crate::fax::CountryCode;
 use crate::fax::Destination;
 
 /// Most members of a list.
-pub(super) const MAX_MEMBERS: usize = 20_000;
+pub const MAX_MEMBERS: usize = 20_000;
 
 /// `[[account.list]]`
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +36,10 @@ pub struct Contact {
 
 impl ContactList {
     /// All lists of an account; two of the same name are a mistake.
-    pub(super) fn read_all(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<Self> {
+    pub(super) fn read_all(
+        section: &mut Section<'_, '_>,
+        context: &mut Context<'_>,
+    ) -> Vec<Arc<Self>> {
         let mut names = HashSet::new();
         section.tables("list", |section| {
             let list = Self::read(section, context);
@@ -43,7 +47,7 @@ impl ContactList {
                 let problem = "another list of this account has this name";
                 section.mistake("name", problem, "a name of its own, whatever its case");
             }
-            list
+            Arc::new(list)
         })
     }
 

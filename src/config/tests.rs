@@ -25,7 +25,7 @@ fn commented_key(line: &str) -> Option<&str> {
 }
 
 /// Every key that the reader asks for, as `section.key`: a mistyped key gets them as answer.
-fn known_keys() -> BTreeSet<String> {
+pub(super) fn known_keys() -> BTreeSet<String> {
     let sections = known_in("", "");
     let mut known = BTreeSet::new();
     for section in &sections {

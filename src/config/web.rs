@@ -186,10 +186,22 @@ impl BaseUrl {
         &self.authority
     }
 
-    fn is_this_machine(&self) -> bool {
+    /// Whether browsers reach it at this machine only.
+    pub fn is_this_machine(&self) -> bool {
         let host = split_port(&self.authority).map_or("", |(host, _)| host);
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
         host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether `Host` of a request may mean us. At this machine only addresses, `localhost` and the configured
+    /// name do: a name of somebody else's that resolves here (DNS rebinding) would make that site's pages ours.
+    pub fn is_meant_by(&self, host: &str) -> bool {
+        if !self.is_this_machine() || host.eq_ignore_ascii_case(&self.authority) {
+            return true;
+        }
+        let name = split_port(host).map_or("", |(name, _)| name);
+        let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+        name.eq_ignore_ascii_case("localhost") || address.is_ok()
     }
 }
 

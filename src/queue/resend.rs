@@ -103,6 +103,7 @@ fn again(old: BatchRow, id: i64, now: Timestamp) -> NewBatch {
         reply_to: old.reply_to,
         page_options: old.page_options,
         documents: old.documents,
+        pages: None,
         stopped: false,
         created_at: now,
     }

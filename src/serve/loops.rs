@@ -17,6 +17,7 @@ use crate::monitor::Health;
 use crate::notify::outgoing::Outgoing;
 use crate::storage::StorageError;
 use crate::storage::Store;
+use crate::storage::drafts;
 use crate::storage::events;
 use crate::storage::jobs;
 use crate::storage::outbox;
@@ -262,6 +263,7 @@ async fn retain_once(
     config: &Config,
     clock: &dyn Clock,
 ) -> Result<bool, StorageError> {
+    drafts::sweep(store, clock.now()).await?;
     let pages = clock.now().minus(config.retention.pages);
     let history = clock.now().minus(config.retention.history);
     let removed = store.write(move |tx| {

@@ -48,6 +48,44 @@ pub fn all_strikes(tx: &mut dyn Transaction) -> Result<Vec<(String, Strikes)>, S
     Ok(rows.iter().map(named).collect())
 }
 
+/// The locks that stand at `now`, those that last longest first, at most `limit`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn locked(
+    tx: &mut dyn Transaction,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<(String, Reach, Strikes)>, StorageError> {
+    let rows = tx.query(
+        "SELECT count, first_at, locked_until, account, reach FROM strikes
+         WHERE locked_until IS NOT NULL AND locked_until > ?1 ORDER BY locked_until DESC, account LIMIT ?2",
+        &[now.into(), limit.into()],
+    )?;
+    let named = |row: &Row| {
+        let is_whole = row.integer(4) == Reach::Everything.number();
+        let reach = if is_whole {
+            Reach::Everything
+        } else {
+            Reach::Unproven
+        };
+        (row.text(3).to_owned(), reach, strikes_of(row))
+    };
+    Ok(rows.iter().map(named).collect())
+}
+
+/// How many locks stand at `now`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn count_locked(tx: &mut dyn Transaction, now: Timestamp) -> Result<i64, StorageError> {
+    let row = tx.first(
+        "SELECT COUNT(*) FROM strikes WHERE locked_until IS NOT NULL AND locked_until > ?1",
+        &[now.into()],
+    )?;
+    Ok(row.map_or(0, |row| row.integer(0)))
+}
+
 /// Keeps one counter of an account.
 ///
 /// # Errors

@@ -11,10 +11,12 @@ use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Method;
+use axum::http::StatusCode;
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::config;
 use crate::config::Network;
 use crate::web::PATIENCE;
 use crate::web::Site;
@@ -38,6 +40,10 @@ pub(super) async fn limit(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if !is_for_us(&site.web, peer, request.headers()) {
+        let misdirected = Trouble::Malformed(StatusCode::MISDIRECTED_REQUEST);
+        return error::page(&site, request.headers(), misdirected);
+    }
     let address = client(peer, request.headers(), &site.web.trusted_proxies);
     let network = network(address);
     let most = site.web.max_requests_per_minute;
@@ -76,6 +82,23 @@ fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
         nearest = address.to_canonical();
     }
     nearest
+}
+
+/// Whether a request may be answered at all. Where proxies are named that take TLS off, nobody else of the network is
+/// answered, because that would be in clear.
+fn is_for_us(web: &config::Web, peer: IpAddr, headers: &HeaderMap) -> bool {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    if !host.is_none_or(|host| web.base_url.is_meant_by(host)) {
+        return false;
+    }
+    let peer = peer.to_canonical();
+    let proxies = &web.trusted_proxies;
+    !web.base_url.is_secure()
+        || proxies.is_empty()
+        || peer.is_loopback()
+        || proxies.iter().any(|proxy| proxy.contains(peer))
 }
 
 /// An address of IPv6 counts with all of its /64: one customer has as many as that.
@@ -118,8 +141,8 @@ fn is_reset(request: &Request) -> bool {
 const HEADERS: [(&str, &str); 9] = [
     (
         "content-security-policy",
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-         frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -199,6 +222,36 @@ mod tests {
             let peer = peer.parse().unwrap();
             let found = client(peer, &of(&[("x-forwarded-for", line)]), &proxies);
             assert_eq!(found.to_string(), expected, "{peer} {line}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_name_of_this_machine_and_a_way_around_the_proxy_are_not_answered() {
+        let at = |base_url: &str, proxies: &[&str]| config::Web {
+            base_url: config::BaseUrl::parse(base_url).unwrap(),
+            trusted_proxies: proxies.iter().map(|p| Network::parse(p).unwrap()).collect(),
+            ..config::Web::default()
+        };
+        let own = at("http://127.0.0.1:8080", &[]);
+        let open = at("https://fax.example", &["10.0.0.1"]);
+        for (web, peer, host, answered) in [
+            (&own, "127.0.0.1", "127.0.0.1:8080", true),
+            (&own, "127.0.0.1", "localhost:8080", true),
+            (&own, "127.0.0.1", "[::1]:8080", true),
+            (&own, "127.0.0.1", "evil.example:8080", false),
+            (&open, "10.0.0.1", "fax.example", true),
+            (&open, "127.0.0.1", "10.0.0.2", true),
+            (&open, "10.0.0.9", "fax.example", false),
+            (
+                &at("https://fax.example", &[]),
+                "10.0.0.9",
+                "fax.example",
+                true,
+            ),
+        ] {
+            let headers = of(&[("host", host)]);
+            let found = is_for_us(web, peer.parse().unwrap(), &headers);
+            assert_eq!(found, answered, "{peer} {host}");
         }
     }
 

@@ -53,6 +53,8 @@ mod smuggling;
 mod tls;
 mod tls_mistakes;
 mod verification;
+mod web_chromium;
+mod web_headers;
 mod web_login;
 mod web_pages;
 mod web_reset;

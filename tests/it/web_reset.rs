@@ -398,11 +398,7 @@ fn w3_a_temporary_password_works_once_the_old_one_until_then() {
         "by login ID alone"
     );
     let mail = gateway.sink.wait_for(OWN, 1).pop().unwrap();
-    let body = mail.body();
-    let line = body
-        .lines()
-        .find_map(|line| line.strip_prefix("仮パスワード: "));
-    let temporary = line.unwrap().trim().to_owned();
+    let (body, temporary) = (mail.body(), temporary_of(&mail));
     assert!(
         !body.contains("tanaka"),
         "ID and password in one mail: {body}"
@@ -413,12 +409,57 @@ fn w3_a_temporary_password_works_once_the_old_one_until_then() {
         let kept = memchr::memmem::find(&bytes, temporary.as_bytes());
         assert!(kept.is_none(), "{}", file.display());
     }
-    let answer = gateway.browser().log_in("tanaka", &temporary);
+    let mut owner = gateway.browser();
+    let answer = owner.log_in("tanaka", &temporary);
     assert_eq!(answer.code, 303, "{}", answer.body());
+    let only = owner.get("/sent");
+    assert_eq!(
+        (only.code, only.header("location")),
+        (303, Some("/password"))
+    );
     assert_eq!(gateway.browser().log_in("tanaka", RIGHT).code, 401);
+    let mut changed = owner.clone();
     gateway.change_state("UPDATE password_reset SET ends_at = asked_at;");
     assert_eq!(gateway.browser().log_in("tanaka", &temporary).code, 401);
     assert_eq!(gateway.strikes("tanaka"), 2, "wrong like any other");
+    assert_eq!(changed.get("/password").code, 303, "its session has ended");
+    assert_eq!(ask(&mut browser, "tanaka", ""), asked());
+    let mail = gateway.sink.wait_for(OWN, 2).pop().unwrap();
+    let second = temporary_of(&mail);
+    assert_ne!(second, temporary);
+    assert_eq!(changed.log_in("tanaka", &second).code, 303);
+    let csrf = changed.get("/password").csrf();
+    let fields = [
+        ("current", second.as_str()),
+        ("password", NEW),
+        ("password_again", NEW),
+        ("csrf", &csrf),
+    ];
+    assert_eq!(changed.post("/password", &fields).code, 303);
+    assert_eq!(changed.get("/sent").code, 200);
+    gateway.change_state("UPDATE password_reset SET ends_at = asked_at;");
+    gateway.logged_in("tanaka", NEW);
+}
+
+/// The temporary password in a mail.
+fn temporary_of(mail: &Delivered) -> String {
+    let body = mail.body();
+    let mut lines = body.lines();
+    let line = lines.find_map(|line| line.strip_prefix("仮パスワード: "));
+    line.unwrap().trim().to_owned()
+}
+
+#[test]
+fn i9_a_reset_takes_any_password_but_the_one_that_was_issued() {
+    let account = Account::tanaka().set("password_initial", "true");
+    let gateway = Gateway::start(Setup::new(&[account]).web());
+    let path = mailed(&gateway, OWN);
+    let mut browser = gateway.browser();
+    let (code, body) = save(&mut browser, &path, &[], RIGHT);
+    assert_eq!(code, 422);
+    assert!(body.contains("issued at the start"), "{body}");
+    assert_eq!(save(&mut browser, &path, &[], NEW).0, 303);
+    assert_eq!(browser.get("/sent").code, 200, "it is no initial one");
 }
 
 #[test]

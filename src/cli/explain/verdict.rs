@@ -66,7 +66,7 @@ fn accepted(standing: Standing) -> &'static str {
         }
         Standing::ListsLocked(_) => "accepted; lists end with 6002 because the account is locked",
         Standing::Proved(Proof::Password) => "accepted with its password",
-        Standing::Proved(Proof::SmtpAuth) => "accepted by its login",
+        Standing::Proved(Proof::SmtpAuth | Proof::WebSession) => "accepted by its login",
         Standing::Proved(Proof::SenderAddress | Proof::None) => "accepted by its sender address",
     }
 }

@@ -12,8 +12,9 @@ use axum::response::IntoResponse;
 use axum::response::Redirect;
 use axum::response::Response;
 
-use crate::account::credential;
+use crate::account::credential::Credentials;
 use crate::account::credential::Passwords;
+use crate::account::credential::Renewed;
 use crate::account::policy;
 use crate::account::policy::PolicyBreach;
 use crate::account::reset;
@@ -142,6 +143,7 @@ fn open(
 fn page_of(site: &Site, headers: &HeaderMap, link: &Link, cookie: &Cookie) -> LinkPage {
     let f = Frame::stranger(site, headers);
     let asked: &Reset = &link.account.profile.reset;
+    let rules = policy::rules(reset::policy(&link.account, site.now()));
     LinkPage {
         r: words::of(f.language),
         csrf: site.sessions.csrf(cookie),
@@ -149,7 +151,7 @@ fn page_of(site: &Site, headers: &HeaderMap, link: &Link, cookie: &Cookie) -> Li
         asks_email: asked.asks_email,
         login_id: String::new(),
         email: String::new(),
-        rules: Vec::new(),
+        rules: rules.iter().map(|rule| rule.told(f.language)).collect(),
         wrong: Wrong::default(),
         f,
     }
@@ -189,7 +191,21 @@ pub(super) async fn change(
         };
         return page::answer(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
-    match changed(&site, &link, password, client, now).await {
+    let hash = match renewed(&site, &link, &password).await {
+        Renewed::Hash(hash) => hash,
+        Renewed::Used => {
+            let mut page = page_of(&site, &headers, &link, &cookie);
+            page.wrong.reasons = vec![page.r.issued.to_owned()];
+            let page = LinkPage {
+                login_id,
+                email,
+                ..page
+            };
+            return page::answer(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        }
+        Renewed::Failed => return error::page(&site, &headers, Trouble::Unavailable),
+    };
+    match changed(&site, &link, hash, client, now).await {
         Ok(Saved::Done(passwords)) => {
             super::count("changed");
             site.mail.notify_one();
@@ -234,18 +250,27 @@ async fn wrong(
     })
 }
 
-/// Hashes the new password and puts it in the place of the old one, in a task of its own: whoever hangs up has
-/// changed it or has not.
+/// The new password's hash, unless it is the one that was issued at the start (row I9). Whether it is the one in
+/// force is not looked at: behind a link nobody may guess at that.
+async fn renewed(site: &Site, link: &Link, password: &Secret) -> Renewed {
+    let account = &link.account;
+    let kind = account.profile.doors(site.now()).web;
+    let issued = account.hash(kind).filter(|_| account.password_initial);
+    let issued = issued.into_iter().map(str::to_owned).collect();
+    match site.authenticator.credentials.turn(account).await {
+        Some(turn) => Credentials::renew(turn, issued, password).await,
+        None => Renewed::Failed,
+    }
+}
+
+/// Puts the new password in the place of the old one.
 async fn changed(
     site: &Arc<Site>,
     link: &Link,
-    password: Secret,
+    hash: String,
     client: Client,
     now: Timestamp,
 ) -> Result<Saved, StorageError> {
-    let hashing = tokio::task::spawn_blocking(move || credential::hash(&password));
-    let hashed = hashing.await.map_err(|_| StorageError::Stopped)?;
-    let hash = hashed.map_err(|error| StorageError::Database(error.to_string()))?;
     let (store, key, link) = (
         site.store().clone(),
         site.authenticator.key.clone(),

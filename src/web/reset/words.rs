@@ -37,6 +37,8 @@ words! {
     rules: "The new password", "新しいパスワードの条件";
     not_saved: "The password was not changed", "パスワードは変更されていません";
     see_below: "Please see the notes beside the fields.", "入力欄のそばの説明をご確認ください。";
+    never: "It must be neither the login ID nor one of the passwords that everybody tries first.", "ログインIDと同じもの、推測されやすいものは使用できません。";
+    issued: "This is the password that was issued at the start. Please choose another.", "最初に発行されたパスワードと同じです。別のパスワードにしてください。";
     differs: "The two passwords are not the same.", "2つのパスワードが一致しません。";
     wrong_owner: "The login ID or the e-mail address is not the one of this account. After several wrong ones the page closes.", "ログインIDまたはメールアドレスが、このアカウントのものと一致しません。誤りが続くと、このページは利用できなくなります。";
     over_title: "This page no longer works", "このページは利用できません";
