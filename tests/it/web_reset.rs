@@ -466,15 +466,19 @@ fn i9_a_reset_takes_any_password_but_the_one_that_was_issued() {
 fn a_foreign_host_has_no_say_in_the_link_and_the_token_is_kept_nowhere() {
     let accounts = [Account::tanaka()];
     let setup = Setup::new(&accounts).web().log("trace");
-    let gateway = Gateway::start(setup);
+    let gateway = Gateway::start(setup.set("web", "base_url", "\"https://fax.example\""));
     let mut browser = gateway.browser();
     for name in ["Host", "X-Forwarded-Host", "X-Host", "Forwarded"] {
         browser.further.push((name.into(), "evil.example".into()));
     }
-    assert_eq!(ask(&mut browser, "tanaka", OWN), asked());
+    let asked = ask(&mut browser, "tanaka", OWN);
+    assert_eq!(
+        asked,
+        (303, "/reset?asked=1".into()),
+        "no foreign host here"
+    );
     let mail = gateway.sink.wait_for(OWN, 1).pop().unwrap();
-    let base = format!("http://{}/reset/", gateway.web.unwrap());
-    assert!(mail.body().contains(&base) && !mail.text().contains("evil"));
+    assert!(mail.body().contains("https://fax.example/reset/") && !mail.text().contains("evil"));
     let path = link(&mail);
     let token = path.strip_prefix("/reset/").unwrap();
     assert_eq!(browser.get(&path).code, 200);

@@ -1,5 +1,7 @@
-//! What the mail of a reset carries. It is kept nowhere: it is derived from a random number in storage under the
-//! installation key, which is kept outside, when the row is written and again when the mail is.
+//! What the mail of a reset carries, which is kept nowhere.
+//!
+//! It is derived from a random number in storage under the installation key, which is kept outside, when the row is
+//! written and again when the mail is.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -1,5 +1,7 @@
-//! A temporary password at the login (row W3). Until it is used the old one stays in force, so that nobody can
-//! shut an owner out by asking; from then on it is the password, an initial one, until it is replaced or ends.
+//! A temporary password at the login (row W3).
+//!
+//! Until it is used the old one stays in force, so that nobody can shut an owner out by asking; from then on it is
+//! the password, an initial one, until it is replaced or ends.
 
 use subtle::ConstantTimeEq;
 
