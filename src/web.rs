@@ -3,11 +3,11 @@
 //!
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
-//! * `login`, `visitor` - who it is
 //! * `people` - users, their data, locks and resets
 //! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
 //! * `faxes` - what can be done with faxes, and following them live
 //! * `send` - a fax is composed, seen and sent
+//! * `login`, `visitor` - who it is; `reset` - the way back in
 //! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
 
 mod admin;
@@ -28,6 +28,7 @@ mod people;
 mod picture;
 mod proof;
 mod received;
+mod reset;
 mod send;
 mod sent;
 mod settings;
@@ -96,6 +97,7 @@ pub struct Site {
     logins: Rate<IpAddr>,
     /// What sending needs.
     send: send::Desk,
+    resets: Rate<IpAddr>,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
     faxes: faxes::Faxes,
@@ -133,6 +135,7 @@ impl Site {
             requests: Rate::default(),
             logins: Rate::default(),
             send: send::Desk::new(sending),
+            resets: Rate::default(),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
             faxes,
@@ -159,6 +162,11 @@ pub fn describe_metrics() {
         "faxgate_web_logins_total",
         metrics::Unit::Count,
         "Logins at the account web, by result."
+    );
+    metrics::describe_counter!(
+        "faxgate_web_resets_total",
+        metrics::Unit::Count,
+        "Resets of forgotten passwords, asked for and done, by result."
     );
 }
 
@@ -187,6 +195,7 @@ fn router(site: Arc<Site>) -> Router {
         .merge(password::routes())
         .merge(admin::routes())
         .merge(people::routes())
+        .merge(reset::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn(zone::scope))

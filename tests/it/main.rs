@@ -60,5 +60,6 @@ mod web_lists;
 mod web_login;
 mod web_pages;
 mod web_people;
+mod web_reset;
 mod web_send;
 mod web_settings;
