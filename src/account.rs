@@ -1,5 +1,6 @@
 //! Accounts at work: who owns an address or a number, whose password is right, who is locked.
 
+pub mod age;
 pub mod certificate;
 pub mod contact_lists;
 pub mod credential;
@@ -12,6 +13,7 @@ pub mod overlay;
 pub mod people;
 pub mod person;
 pub mod policy;
+pub mod replacement;
 pub mod reset;
 pub mod rights;
 pub mod scram;

@@ -172,8 +172,10 @@ pub struct LockFacts {
     pub tier: Option<TrustTier>,
     /// What is locked.
     pub reach: Reach,
-    /// When the lock ends by itself.
+    /// When the lock ends by itself, if it does.
     pub locked_until: Timestamp,
+    /// Whether the reader has a company admin to ask; else the help desk is (row T8).
+    pub has_admin: bool,
     /// The zone in which that is told.
     pub zone: Zone,
     /// The language.

@@ -6,6 +6,7 @@
 //! can stay open across an await, because bodies are synchronous.
 
 pub mod accounts;
+pub mod ages;
 pub mod audit;
 pub mod blobs;
 pub mod documents;

@@ -6,6 +6,8 @@
 //! * `login`, `visitor` - who it is
 //! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
 //! * `faxes` - what can be done with faxes, and following them live
+//! * `send` - a fax is composed, seen and sent
+//! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
 
 mod assets;
 mod cookie;
@@ -19,8 +21,11 @@ mod listener;
 mod lists;
 mod login;
 mod page;
+mod password;
 mod picture;
+mod proof;
 mod received;
+mod send;
 mod sent;
 mod settings;
 mod shown;
@@ -55,6 +60,7 @@ use crate::time::Timestamp;
 
 pub use listener::bind;
 pub use listener::serve;
+pub use send::Sending;
 
 /// The largest form: a login has three short fields.
 const MOST_BYTES: usize = 64 * 1024;
@@ -83,6 +89,8 @@ pub struct Site {
     mail: Arc<Notify>,
     requests: Rate<IpAddr>,
     logins: Rate<IpAddr>,
+    /// What sending needs.
+    send: send::Desk,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
     faxes: faxes::Faxes,
@@ -97,6 +105,7 @@ impl Site {
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
+        sending: Sending,
     ) -> Self {
         let sessions = Sessions {
             store: authenticator.store.clone(),
@@ -116,6 +125,7 @@ impl Site {
             mail,
             requests: Rate::default(),
             logins: Rate::default(),
+            send: send::Desk::new(sending),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
             faxes,
@@ -147,6 +157,9 @@ pub fn describe_metrics() {
 /// The longest a request may take, its body and its answer included.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same for a form with files, which may come over a slow line and is then turned into pages.
+const PATIENCE_WITH_FILES: Duration = Duration::from_secs(800);
+
 fn router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::to("/sent") }))
@@ -163,6 +176,8 @@ fn router(site: Arc<Site>) -> Router {
         .route("/settings/sessions", post(settings::end_others))
         .merge(faxes::routes())
         .merge(lists::routes())
+        .merge(send::routes(&site))
+        .merge(password::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn(zone::scope))

@@ -87,6 +87,16 @@ impl Checked {
     }
 }
 
+/// What became of a new password.
+pub enum Renewed {
+    /// Its hash.
+    Hash(String),
+    /// It is one of those that it must not be.
+    Used,
+    /// It could not be hashed.
+    Failed,
+}
+
 /// What somebody offers as proof of who it is.
 #[derive(Clone, Copy)]
 pub enum Candidate<'a> {
@@ -304,20 +314,19 @@ impl Credentials {
         )
     }
 
-    /// Whether `password` is one of those that were hashed; for choosing another one, so nothing is remembered and
-    /// nothing counted. `turn` is held until it is known.
-    pub async fn is_one_of(turn: Turn, hashes: Vec<String>, password: &Secret) -> Check {
+    /// Hashes `password` as a new one, unless it is one of those that were hashed to `used`. Nothing is remembered and
+    /// nothing counted. `turn` is held until it is done.
+    pub async fn renew(turn: Turn, used: Vec<String>, password: &Secret) -> Renewed {
         let password = password.clone();
         let work = tokio::task::spawn_blocking(move || {
-            let is_one = hashes.iter().any(|hash| verify(hash, &password));
+            let renewed = match used.iter().any(|hash| verify(hash, &password)) {
+                true => Renewed::Used,
+                false => hash(&password).map_or(Renewed::Failed, Renewed::Hash),
+            };
             drop(turn);
-            is_one
+            renewed
         });
-        match work.await {
-            Ok(true) => Check::Right(None),
-            Ok(false) => Check::Wrong,
-            Err(_) => Check::Failed,
-        }
+        work.await.unwrap_or(Renewed::Failed)
     }
 }
 

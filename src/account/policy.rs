@@ -120,6 +120,28 @@ pub fn check(policy: &Policy, login_id: Option<&str>, password: &str) -> Vec<Pol
     breaches.into_iter().flatten().collect()
 }
 
+/// What `policy` asks for, as the reasons that a password would be refused for: to be shown before one is typed.
+pub fn rules(policy: &Policy) -> Vec<PolicyBreach> {
+    let symbols = policy.symbols.clone();
+    let all = [
+        Some(PolicyBreach::TooShort {
+            least: policy.min_length,
+        }),
+        Some(PolicyBreach::TooLong {
+            most: policy.max_length,
+        }),
+        policy.needs_letter.then_some(PolicyBreach::NoLetter),
+        policy.needs_lower.then_some(PolicyBreach::NoLower),
+        policy.needs_upper.then_some(PolicyBreach::NoUpper),
+        policy.needs_digit.then_some(PolicyBreach::NoDigit),
+        policy
+            .first_is_letter
+            .then_some(PolicyBreach::FirstNoLetter),
+        symbols.map(|allowed| PolicyBreach::OtherSymbol { allowed }),
+    ];
+    all.into_iter().flatten().collect()
+}
+
 /// Where symbols are limited, letters and digits are those of ASCII: what every device can type.
 fn other_symbol(policy: &Policy, password: &str) -> Option<PolicyBreach> {
     if password.chars().any(char::is_control) {
@@ -274,6 +296,17 @@ mod tests {
         assert_eq!(mail("8kakis"), [PolicyBreach::NoUpper]);
         assert_eq!(mail("8KAKIS"), [PolicyBreach::NoLower]);
         assert_eq!(mail("sKakis"), [PolicyBreach::NoDigit]);
+    }
+
+    #[test]
+    fn what_a_policy_asks_for_is_what_an_unfit_password_breaks() {
+        let profile = Profile::built_in("rimnet").unwrap();
+        let policy = profile.policy(CredentialKind::FtpPassword);
+        let asked = rules(policy);
+        for breach in check(policy, None, "?") {
+            assert!(asked.contains(&breach), "{breach:?}");
+        }
+        assert_eq!(asked.len(), 7);
     }
 
     #[test]

@@ -352,6 +352,60 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_change_ends_what_the_password_before_was_coming_to() {
+        let scene = scene();
+        let account = scene.directory.by_id("tanaka").unwrap();
+        let (authenticator, kind) = (&scene.authenticator, CredentialKind::Password);
+        let login = login("tanaka", "kaki8sample", 1);
+        let before = authenticator
+            .login(&login, &scene.directory, NOW)
+            .await
+            .unwrap();
+        let unchanged = || authenticator.is_unchanged(account, kind, &before.passwords);
+        assert!(unchanged().is_ok());
+        let identity = authenticator.identity_of(&before, NOW);
+        let path = Address::parse("tanaka@customer.example");
+        let sends = || authenticator.may_send_as(&identity, path.as_ref(), &scene.directory, NOW);
+        assert_eq!(sends(), Ok(()));
+        let (this, hash) = (
+            Arc::clone(account),
+            credential::hash(&Secret::new("ringo9tree".into())),
+        );
+        let hash = hash.unwrap();
+        let change = authenticator
+            .store
+            .write(move |tx| credential::change(tx, &this, kind, &hash, false, NOW));
+        change.await.unwrap();
+        assert_eq!(
+            unchanged().err().map(|(refusal, _)| refusal),
+            Some(Refusal::Busy)
+        );
+        assert_eq!(sends(), Err(Stopped::Changed));
+        let again = authenticator.login(&login, &scene.directory, NOW).await;
+        assert_eq!(
+            again.err(),
+            Some(Refusal::NotAuthenticated),
+            "remembered no more"
+        );
+    }
+
+    #[tokio::test]
+    async fn i7_a_verifier_of_the_password_before_proves_nothing_more() {
+        let scene = scene();
+        let account = scene.directory.by_id("tanaka").unwrap();
+        let (store, kind) = (&scene.authenticator.store, CredentialKind::Password);
+        let keeps = || {
+            let read = store.read_here(|tx| Passwords::read(tx, account));
+            read.unwrap().keep_scram(kind)
+        };
+        assert!(keeps());
+        let this = Arc::clone(account);
+        let change = store.write(move |tx| credential::change(tx, &this, kind, "x", false, NOW));
+        change.await.unwrap();
+        assert!(!keeps());
+    }
+
+    #[tokio::test]
     async fn the_same_wrong_password_in_one_session_is_one_strike() {
         let twice = [("kaki8wrong", 1), ("kaki8wrong", 1)];
         assert_eq!(strikes_after(&scene(), &twice).await, 1);

@@ -139,6 +139,11 @@ impl Account {
             .find(|list| list.name.to_lowercase() == name)
     }
 
+    /// Whether it has a company admin to turn to; everybody else turns to the help desk (row T8).
+    pub fn has_admin(&self) -> bool {
+        self.company.is_some() && self.role == Role::Customer
+    }
+
     /// The hash of this kind in the accounts file; where it has none of its own, that of the kind that it was
     /// before a split (row W1).
     pub fn hash(&self, kind: CredentialKind) -> Option<&str> {

@@ -329,13 +329,8 @@ fn a_folder_of_accounts_lists_and_profiles_is_read() {
         (a.profile.name.as_str(), b.profile.name.as_str()),
         ("interfax", "short")
     );
-    assert_eq!(
-        (
-            b.profile.policy(CredentialKind::Password).min_length,
-            b.profile.lock.strikes
-        ),
-        (4, 3)
-    );
+    let policy = b.profile.policy(CredentialKind::Password);
+    assert_eq!((policy.min_length, b.profile.lock.strikes), (4, 3));
     assert_eq!(b.lists[0].members[0].name, "Shinjuku");
     assert_eq!(loaded.files.len(), 4);
 }

@@ -17,6 +17,7 @@ use crate::config::Language;
 use crate::config::ResultFormat;
 use crate::fax::FaxFile;
 use crate::fax::StationId;
+use crate::lock;
 use crate::lock::Reach;
 use crate::notify;
 use crate::notify::AccessFacts;
@@ -269,6 +270,7 @@ impl Outgoing {
             tier: TrustTier::of_word(&payload.tier),
             reach: Reach::of_word(&payload.reach).unwrap_or_default(),
             locked_until: Timestamp::from_ms(payload.until),
+            has_admin: account.is_some_and(|account| account.has_admin()),
             zone: self.zone_of(&row.account),
             language: self.language_of(&row.account),
         };
@@ -295,7 +297,7 @@ impl Outgoing {
             remote_id: StationId::from_far_end(fax.remote_id.as_bytes()),
             pages: fax.pages,
             received_at: fax.received_at,
-            held_until: payload.held_until.map(Timestamp::from_ms),
+            held_until: payload.held_until.map(|until| self.held(until)),
             zone: self.zone_of(&row.account),
             language: self.language_of(&row.account),
         };
@@ -339,6 +341,15 @@ impl Outgoing {
         };
         let in_reply_to = Some(batch.message_id).filter(|id| !id.is_empty());
         Ok(notify::result_mail(&facts, &self.header(row, in_reply_to)))
+    }
+
+    /// The end of a lock that held a mail back: now, if somebody had to end it.
+    fn held(&self, until: i64) -> Timestamp {
+        let until = Timestamp::from_ms(until);
+        match lock::ends_by_time(until) {
+            true => until,
+            false => self.clock.now(),
+        }
     }
 
     async fn pages(&self, file: String, pages: u32) -> Result<FaxFile, Unwritten> {

@@ -10,6 +10,7 @@ const ALL: &[(i64, &str)] = &[
     (1, include_str!("migrations/0001-main.sql")),
     (2, include_str!("migrations/0002-web.sql")),
     (3, include_str!("migrations/0003-passwords.sql")),
+    (4, include_str!("migrations/0004-password-age.sql")),
     (5, include_str!("migrations/0005-reset.sql")),
     (6, include_str!("migrations/0006-people.sql")),
     (7, include_str!("migrations/0007-audit.sql")),

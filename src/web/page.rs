@@ -10,6 +10,7 @@ use axum::response::Response;
 use crate::config::Account;
 use crate::config::Language;
 use crate::config::Role;
+use crate::lock;
 use crate::time::Timestamp;
 use crate::web::Site;
 use crate::web::assets;
@@ -113,8 +114,18 @@ pub(super) struct Person {
     pub(super) csrf: String,
     /// The end of the account's lock, if one stands.
     pub(super) locked_until: Option<String>,
+    /// That a password is old, if one is (row I2).
+    pub(super) reminder: Option<Reminder>,
     /// The menu.
     pub(super) menu: Vec<Link>,
+}
+
+/// That a password is old.
+pub(super) struct Reminder {
+    /// For how long it has been in use.
+    pub(super) text: String,
+    /// What the link to the page is called where it is changed.
+    pub(super) link: &'static str,
 }
 
 impl Person {
@@ -159,6 +170,15 @@ pub(super) struct Moment {
 }
 
 impl Site {
+    /// The end of a lock for a page, also of one that time does not end.
+    pub(super) fn end_of_lock(&self, until: Timestamp, t: &Words) -> Moment {
+        let mut moment = self.moment(until);
+        if !lock::ends_by_time(until) {
+            moment.shown = t.until_unlocked.to_owned();
+        }
+        moment
+    }
+
     /// `at` for a page.
     pub(super) fn moment(&self, at: Timestamp) -> Moment {
         Moment {

@@ -58,3 +58,4 @@ mod web_headers;
 mod web_lists;
 mod web_login;
 mod web_pages;
+mod web_send;
