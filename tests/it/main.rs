@@ -57,3 +57,4 @@ mod web_chromium;
 mod web_headers;
 mod web_login;
 mod web_pages;
+mod web_passwords;
