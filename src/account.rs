@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod certificate;
+pub mod contact_lists;
 pub mod credential;
 pub mod directory;
 pub mod fold;

@@ -14,7 +14,7 @@ mod effective;
 mod forms;
 mod gateway;
 mod list;
-mod list_file;
+pub mod list_file;
 mod lock;
 mod mail;
 mod mistake;

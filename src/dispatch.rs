@@ -136,15 +136,15 @@ impl Dispatcher {
         let Destination::Number(number) = &claim.destination else {
             return self.simulate(claim).await;
         };
-        let fax = match self.pages(claim, &batch).await? {
-            Ok(fax) => fax,
+        let (fax, at) = match self.pages(claim, &batch).await? {
+            Ok(stamped) => stamped,
             Err(reason) => {
                 return self
                     .settle(claim, not_rendered(reason, self.clock.now()))
                     .await;
             }
         };
-        match self.start(claim).await? {
+        match self.start(claim, at).await? {
             Start::Dial => {}
             Start::LeaseLost => return Err(Stop::LeaseLost),
             Start::Cancelled => return self.settle(claim, cancelled(self.clock.now())).await,
@@ -194,10 +194,11 @@ impl Dispatcher {
         batch.ok_or_else(|| Stop::Trouble(format!("batch {id} is missing")))
     }
 
-    /// Records the dial before it happens (promise P3).
-    async fn start(&self, claim: &Claim) -> Result<Start, Stop> {
+    /// Records the dial before it happens (promise P3), under the time that its header line says: the pages can be
+    /// shown later as they were sent.
+    async fn start(&self, claim: &Claim, now: Timestamp) -> Result<Start, Stop> {
         let (store, claim) = (self.store.clone(), claim.clone());
-        let (owner, now) = (self.owner, self.clock.now());
+        let owner = self.owner;
         let started = self.store.write(move |tx| {
             if jobs::is_cancelled(tx, &claim)? {
                 return Ok(Start::Cancelled);

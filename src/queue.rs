@@ -1,5 +1,6 @@
 //! Durable jobs: an admitted submission is stored whole or not at all, and what is settled is told.
 
+mod cancel;
 pub mod report;
 mod resend;
 pub mod schedule;
@@ -7,7 +8,12 @@ pub mod schedule;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use cancel::Canceller;
+pub use resend::By;
 pub use resend::NotResent;
+pub use resend::Resend;
+pub use resend::Resent;
+pub use resend::What;
 pub use resend::resend;
 
 use crate::admit::Admitted;

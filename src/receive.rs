@@ -3,6 +3,7 @@
 //! While the account is locked the forwards wait in the outbox. Nothing has to fire when the lock ends:
 //! the hold is computed when mails are claimed (row C5).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -14,6 +15,8 @@ use crate::fax::FaxNumber;
 use crate::lock::Use;
 use crate::record::Log;
 use crate::record::Subject;
+use crate::smtp::Address;
+use crate::storage::Ids;
 use crate::storage::StorageError;
 use crate::storage::Store;
 use crate::storage::Transaction;
@@ -65,7 +68,11 @@ pub fn forwarding(
     fax: &ReceivedRow,
     now: Timestamp,
 ) -> Result<Forwarding, StorageError> {
-    let mails = outbox::about(tx, Kind::Forward, fax.id)?;
+    // Of several mails to one address the last one counts.
+    let mut mails = outbox::about(tx, Kind::Forward, fax.id)?;
+    let mut seen = HashSet::new();
+    mails.reverse();
+    mails.retain(|mail| seen.insert(mail.recipient.clone()));
     let strikes = accounts::strikes(tx, &fax.account)?;
     let locked_until = strikes.locked_until.filter(|_| strikes.is_locked(now));
     let any = |state| mails.iter().any(|mail| mail.state == state);
@@ -78,6 +85,88 @@ pub fn forwarding(
         }
         Some(_) | None => Forwarding::Done,
     })
+}
+
+/// What became of the wish to have a fax mailed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Its pages are no longer kept.
+    Gone,
+    /// No address is registered.
+    Nowhere,
+    /// A mail about it waits already.
+    Waits,
+    /// Mails were written.
+    Written,
+}
+
+/// Mails `fax` once more to all addresses of its account; held like the first time while that is locked.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn forward_again(
+    tx: &mut dyn Transaction,
+    fax: &ReceivedRow,
+    account: &Account,
+    (ids, host, now): (&Ids, &str, Timestamp),
+) -> Result<Again, StorageError> {
+    if fax.expired {
+        return Ok(Again::Gone);
+    }
+    let mails = outbox::about(tx, Kind::Forward, fax.id)?;
+    if mails.iter().any(|mail| mail.state == MailState::Waiting) {
+        return Ok(Again::Waits);
+    }
+    let held = held_until(tx, account, now)?;
+    let again = ids.next(now);
+    for recipient in &account.forward_to {
+        let mail = forward_mail(fax.id, account, recipient, held, (ids.next(now), host, now));
+        let dedup = format!("{}:{again}", mail.dedup);
+        outbox::add(tx, &MailRow { dedup, ..mail })?;
+    }
+    match account.forward_to.is_empty() {
+        true => Ok(Again::Nowhere),
+        false => {
+            let about = Subject::received(&account.id, fax.id);
+            Log::new(tx, ids, now).forwarded_again(about)?;
+            Ok(Again::Written)
+        }
+    }
+}
+
+/// The end of the lock that holds forwards back, if there are any and one stands.
+fn held_until(
+    tx: &mut dyn Transaction,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StorageError> {
+    let strikes = accounts::strikes(tx, &account.id)?;
+    let held = strikes.is_locked(now) && Use::ForwardReceived.stops_while_locked();
+    let until = strikes.locked_until;
+    Ok(until.filter(|_| held && !account.forward_to.is_empty()))
+}
+
+/// A forward of the fax `fax` to one address.
+fn forward_mail(
+    fax: i64,
+    account: &Account,
+    recipient: &Address,
+    held_until: Option<Timestamp>,
+    (id, host, now): (i64, &str, Timestamp),
+) -> MailRow {
+    MailRow {
+        id,
+        kind: Kind::Forward,
+        dedup: format!("forward:{fax}:{recipient}"),
+        account: account.id.clone(),
+        subject_id: fax,
+        recipient: recipient.as_str().to_owned(),
+        payload: serde_json::json!({ "held_until": held_until.map(Timestamp::as_ms) }).to_string(),
+        message_id: format!("<forward.{fax}.{id}@{host}>"),
+        gated: Use::ForwardReceived.stops_while_locked(),
+        attempts: 0,
+        created_at: now,
+    }
 }
 
 /// Takes faxes.
@@ -115,6 +204,7 @@ impl Reception {
             pages: fax.fax.pages,
             expired: false,
             received_at: now,
+            read_at: None,
         };
         let blobs = Arc::clone(self.store.blobs());
         let tiff = fax.fax.tiff;
@@ -144,32 +234,13 @@ impl Reception {
             tx.after_commit(Box::new(|| {
                 metrics::counter!("faxgate_received_total").increment(1)
             }));
-            let strikes = accounts::strikes(tx, &account.id)?;
-            let held = strikes.is_locked(now) && Use::ForwardReceived.stops_while_locked();
-            let held_until = strikes
-                .locked_until
-                .filter(|_| held && !account.forward_to.is_empty());
+            let held_until = held_until(tx, &account, now)?;
             let about = Subject::received(&account.id, row.id);
             Log::new(tx, store.ids(), now).arrived(about, row.pages, held_until)?;
             for recipient in &account.forward_to {
-                let id = store.ids().next(now);
-                let held = held_until.map(Timestamp::as_ms);
-                outbox::add(
-                    tx,
-                    &MailRow {
-                        id,
-                        kind: Kind::Forward,
-                        dedup: format!("forward:{}:{recipient}", row.id),
-                        account: account.id.clone(),
-                        subject_id: row.id,
-                        recipient: recipient.as_str().to_owned(),
-                        payload: serde_json::json!({ "held_until": held }).to_string(),
-                        message_id: format!("<forward.{}.{id}@{host}>", row.id),
-                        gated: Use::ForwardReceived.stops_while_locked(),
-                        attempts: 0,
-                        created_at: now,
-                    },
-                )?;
+                let at = (store.ids().next(now), host.as_str(), now);
+                let mail = forward_mail(row.id, &account, recipient, held_until, at);
+                outbox::add(tx, &mail)?;
             }
             Ok(None)
         };

@@ -394,6 +394,14 @@ impl<'a> Log<'a> {
         }
     }
 
+    /// A person had a received fax mailed again.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn forwarded_again(&mut self, about: Subject<'_>) -> Result<(), StorageError> {
+        self.write("forwarded-again", about, json!({}))
+    }
+
     fn write(
         &mut self,
         kind: &'static str,

@@ -3,7 +3,8 @@
 //! * [`Renderer`] - hands documents to a confined child process and takes pages back
 //! * `text`, `pdf`, `image`, `tiff` - one file per kind of document
 //! * [`stamp`] - the header line of one recipient
-//! * [`png_page`], [`png_pages`], [`to_pdf`], [`check_received`] - pages for people, and pages from strangers
+//! * [`png_page`], [`png_stamped`], [`to_pdf`], [`with_receipt`], [`check_received`] - pages for people, and pages from
+//!   strangers
 
 mod convert;
 mod error;
@@ -15,6 +16,7 @@ mod outline;
 mod paper;
 mod pdf;
 mod preview;
+mod receipt;
 mod received;
 mod renderer;
 #[cfg(test)]
@@ -31,6 +33,8 @@ pub use header::HeaderLine;
 pub use header::stamp;
 pub use preview::png_page;
 pub use preview::png_pages;
+pub use preview::png_stamped;
+pub use receipt::with_receipt;
 pub use received::check_received;
 pub use received::to_pdf;
 pub use renderer::Renderer;

@@ -107,8 +107,9 @@ impl Gateway {
             tasks: JoinSet::new(),
         };
         let authenticator = Arc::new(building.parts.authenticator()?);
-        let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&authenticator))?;
-        let web = building.web_door(authenticator)?;
+        let intake = building.parts.intake(authenticator);
+        let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&intake))?;
+        let web = building.web_door(intake)?;
         let monitor = building.operators_door(setup.metrics).await?;
         building.work()?;
         building
@@ -199,6 +200,22 @@ impl Parts {
     }
 }
 
+impl Parts {
+    /// The way in, one for all doors: they share what an account may send in a minute.
+    fn intake(&self, authenticator: Arc<Authenticator>) -> Arc<Intake> {
+        Arc::new(Intake {
+            config: Arc::clone(&self.config),
+            accounts: Arc::clone(&self.accounts),
+            authenticator,
+            work: Arc::clone(&self.jobs),
+            mail: Arc::clone(&self.mail),
+            rate: Rate::default(),
+            noted: Rate::default(),
+            clock: Arc::clone(&self.clock),
+        })
+    }
+}
+
 struct Building {
     parts: Parts,
     stopping: watch::Receiver<bool>,
@@ -209,21 +226,11 @@ impl Building {
     fn mail_door(
         &mut self,
         config_file: PathBuf,
-        authenticator: Arc<Authenticator>,
+        intake: Arc<Intake>,
     ) -> anyhow::Result<Vec<SocketAddr>> {
         let tls = self.certificate(config_file)?;
         let parts = &self.parts;
         let config = &parts.config;
-        let intake = Intake {
-            config: Arc::clone(config),
-            accounts: Arc::clone(&parts.accounts),
-            authenticator,
-            work: Arc::clone(&parts.jobs),
-            mail: Arc::clone(&parts.mail),
-            rate: Rate::default(),
-            noted: Rate::default(),
-            clock: Arc::clone(&parts.clock),
-        };
         let verifier = Verifier::of(config).context("[dns] servers")?;
         let service = ingress::Service {
             name: config.gateway.name.clone(),
@@ -251,7 +258,7 @@ impl Building {
         Ok(addresses)
     }
 
-    fn web_door(&mut self, authenticator: Arc<Authenticator>) -> anyhow::Result<Vec<SocketAddr>> {
+    fn web_door(&mut self, intake: Arc<Intake>) -> anyhow::Result<Vec<SocketAddr>> {
         let parts = &self.parts;
         let Some(web) = parts.config.web.clone() else {
             return Ok(Vec::new());
@@ -267,9 +274,13 @@ impl Building {
             Arc::clone(&parts.config),
             web,
             Arc::clone(&parts.in_force),
-            authenticator,
+            Arc::clone(&intake.authenticator),
             Arc::clone(&parts.clock),
             Arc::clone(&parts.mail),
+            web::Sending {
+                intake,
+                renderer: parts.renderer.clone(),
+            },
         ));
         for listener in listeners {
             let (site, stopping) = (Arc::clone(&site), self.stopping.clone());

@@ -4,28 +4,34 @@
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
+//! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
+//! * `faxes` - what can be done with faxes, and following them live
+//! * `send` - a fax is composed, seen and sent
 //! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
-//! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
 
 mod assets;
 mod cookie;
 mod error;
+mod faxes;
 mod form;
 mod guard;
 mod job;
 mod language;
 mod listener;
+mod lists;
 mod login;
 mod page;
 mod password;
 mod picture;
 mod proof;
 mod received;
+mod send;
 mod sent;
 mod settings;
 mod shown;
 mod visitor;
 mod words;
+mod zone;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -54,6 +60,7 @@ use crate::time::Timestamp;
 
 pub use listener::bind;
 pub use listener::serve;
+pub use send::Sending;
 
 /// The largest form: a login has three short fields.
 const MOST_BYTES: usize = 64 * 1024;
@@ -82,8 +89,11 @@ pub struct Site {
     mail: Arc<Notify>,
     requests: Rate<IpAddr>,
     logins: Rate<IpAddr>,
+    /// What sending needs.
+    send: send::Desk,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
+    faxes: faxes::Faxes,
 }
 
 impl Site {
@@ -95,6 +105,7 @@ impl Site {
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
+        sending: Sending,
     ) -> Self {
         let sessions = Sessions {
             store: authenticator.store.clone(),
@@ -102,6 +113,7 @@ impl Site {
             idle: web.session_idle,
             lasts: web.session_lasts,
         };
+        let faxes = faxes::Faxes::new(&sessions.store);
         Self {
             config,
             web,
@@ -113,8 +125,10 @@ impl Site {
             mail,
             requests: Rate::default(),
             logins: Rate::default(),
+            send: send::Desk::new(sending),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
+            faxes,
         }
     }
 
@@ -143,6 +157,9 @@ pub fn describe_metrics() {
 /// The longest a request may take, its body and its answer included.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same for a form with files, which may come over a slow line and is then turned into pages.
+const PATIENCE_WITH_FILES: Duration = Duration::from_secs(800);
+
 fn router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::to("/sent") }))
@@ -157,9 +174,13 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}/pages/{page}", get(received::picture))
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
+        .merge(faxes::routes())
+        .merge(lists::routes())
+        .merge(send::routes(&site))
         .merge(password::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn(zone::scope))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
             guard::limit,

@@ -176,6 +176,32 @@ impl Sessions {
         }))
     }
 
+    /// Whether the session with this cookie goes on, without its being used: what a browser does by itself keeps
+    /// nobody logged in.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn goes_on(
+        &self,
+        cookie: &Cookie,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let name = sessions::name_of(cookie.expose());
+        let limits = (self.idle, self.lasts);
+        self.store.read_here(|tx| {
+            let Some(row) = sessions::find(tx, &name, limits, now)? else {
+                return Ok(false);
+            };
+            let Some(account) = directory.by_id(&row.account) else {
+                return Ok(false);
+            };
+            let passwords = Passwords::read(tx, account)?;
+            let credentials = self.key.credentials(account, &passwords, now);
+            Ok(credentials.ct_eq(&row.credentials).into())
+        })
+    }
+
     /// The password of the session with this cookie was typed again.
     ///
     /// # Errors

@@ -14,10 +14,11 @@ use crate::cli::load;
 use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Loaded;
+use crate::queue::By;
+use crate::queue::Canceller;
 use crate::queue::NotResent;
-use crate::queue::report::Desk;
-use crate::record::Log;
-use crate::record::Subject;
+use crate::queue::Resend;
+use crate::queue::What;
 use crate::storage::Store;
 use crate::storage::events;
 use crate::storage::events::About;
@@ -125,32 +126,13 @@ fn cancel(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
         .ok_or_else(|| unknown(id))?;
     let directory = Directory::beside(&loaded.accounts.accounts, store)?;
     let account = directory.by_id(&job.account).map(Arc::clone);
-    let (writer, host, now) = (
-        store.clone(),
-        loaded.config.gateway.name.clone(),
-        SystemClock.now(),
-    );
-    let cancelled = block_on(async move {
-        let ids = writer.clone();
-        let written = writer.write(move |tx| {
-            let Some(last) = jobs::cancel(tx, id, now)? else {
-                return Ok(false);
-            };
-            let about = Subject::job(&job.account, job.batch, job.id);
-            Log::new(tx, ids.ids(), now).cancelled(about)?;
-            let desk = Desk {
-                ids: ids.ids(),
-                host: &host,
-                now,
-            };
-            desk.recipient_if_settled(tx, job.id)?;
-            if last {
-                desk.batch_if_settled(tx, job.batch, account.as_deref())?;
-            }
-            Ok(true)
-        });
-        Ok(written.await?)
-    })?;
+    let canceller = Canceller {
+        store: store.clone(),
+        account,
+        host: loaded.config.gateway.name.clone(),
+        now: SystemClock.now(),
+    };
+    let cancelled = block_on(async move { Ok(canceller.job(job).await?) })?;
     match cancelled {
         true => output::line(&format!(
             "job {id} is cancelled, or will not be called again"
@@ -175,21 +157,26 @@ fn resend(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
         .ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{}`", job.account)))?;
     let writer = store.clone();
     let per_account = account.max_calls.unwrap_or(loaded.config.queue.per_account);
-    let rules = loaded.config.destinations.clone();
-    let again = block_on(async move {
-        let now = SystemClock.now();
-        Ok(crate::queue::resend(&writer, &job, &rules, per_account, now).await?)
-    })?;
+    let order = Resend {
+        what: What::Job(Box::new(job), None),
+        by: By::Operator,
+        rules: loaded.config.destinations.clone(),
+        max_calls: per_account,
+        now: SystemClock.now(),
+    };
+    let again = block_on(async move { Ok(crate::queue::resend(&writer, order).await?) })?;
     match again {
-        Ok(again) => output::line(&format!("job {again}")),
+        Ok(again) => output::line(&format!("job {}", again.job)),
         Err(NotResent::Denied) => Err(Failure::new(
             Exit::Input,
             format!("the destination of job {id} is not allowed"),
         )),
-        Err(NotResent::NoDocuments) => Err(Failure::new(
-            Exit::Input,
-            format!("the documents of job {id} are not kept"),
-        )),
+        Err(NotResent::NoDocuments | NotResent::NothingLeft | NotResent::Locked) => {
+            Err(Failure::new(
+                Exit::Input,
+                format!("the documents of job {id} are not kept"),
+            ))
+        }
     }
 }
 

@@ -222,6 +222,12 @@ impl Account {
             let problem = "a company admin has no company";
             section.mistake("role", problem, "company = \"…\" as well");
         }
+        let site = self.profile.doors(Timestamp::from_ms(i64::MIN)).web;
+        if self.password_initial && !self.profile.is_changed_online(site) {
+            let problem = "nobody could replace it: people do not change this password online";
+            let accepted = "false, or a profile whose change.online names it";
+            section.mistake("password_initial", problem, accepted);
+        }
         // At both ends of time: before a split and after it.
         let ends = [i64::MIN, i64::MAX].map(Timestamp::from_ms);
         let mut asked = ends.map(|now| self.profile.doors(now).body).into_iter();
@@ -336,11 +342,9 @@ fn profile(section: &mut Section<'_, '_>, context: &Context<'_>) -> Option<Arc<P
 pub(super) fn name(value: &DeValue<'_>) -> Result<String, Bad> {
     let accepted = "1 to 64 characters without spaces";
     let name = forms::text(value)?;
-    let fits = name.chars().count() <= 64 && !name.chars().any(char::is_whitespace);
-    if fits && !name.starts_with('-') {
-        Ok(name)
-    } else {
-        Err(Bad::new("this cannot be a name", accepted))
+    match is_name(&name) {
+        true => Ok(name),
+        false => Err(Bad::new("this cannot be a name", accepted)),
     }
 }
 
@@ -352,6 +356,12 @@ fn login_id(value: &DeValue<'_>) -> Result<String, Bad> {
         }
         Ok(_) | Err(_) => name(value),
     }
+}
+
+/// Whether `name` can be typed as an id or the name of a list.
+pub(super) fn is_name(name: &str) -> bool {
+    let fits = name.chars().count() <= 64 && !name.chars().any(char::is_whitespace);
+    fits && !name.starts_with('-')
 }
 
 fn sender(value: &DeValue<'_>) -> Result<SenderPattern, Bad> {

@@ -35,6 +35,14 @@ pub struct Contact {
 }
 
 impl ContactList {
+    /// Whether a list may have this name: the rule of the accounts file.
+    pub fn is_name(name: &str) -> bool {
+        !name.is_empty()
+            && account::is_name(name)
+            && !name.chars().any(char::is_control)
+            && is_local_part(name)
+    }
+
     /// All lists of an account; two of the same name are a mistake.
     pub(super) fn read_all(
         section: &mut Section<'_, '_>,
@@ -54,10 +62,10 @@ impl ContactList {
     fn read(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Self {
         let name = section.required("name", "the local part of its address", |value| {
             let name = account::name(value)?;
-            if name.contains(['@', '<', '>', '"', ',', ';']) {
-                return Err(Bad::new("this cannot be a local part", "such as \"shops\""));
+            match is_local_part(&name) {
+                true => Ok(name),
+                false => Err(Bad::new("this cannot be a local part", "such as \"shops\"")),
             }
-            Ok(name)
         });
         let country = &context.config.gateway.country;
         let before = section.mistakes().len();
@@ -103,6 +111,10 @@ impl ContactList {
         }
         Self { name, members }
     }
+}
+
+fn is_local_part(name: &str) -> bool {
+    !name.contains(['@', '<', '>', '"', ',', ';'])
 }
 
 fn member(section: &mut Section<'_, '_>, country: &CountryCode) -> Contact {

@@ -12,11 +12,13 @@ use crate::fax::PageOptions;
 use crate::record::Log;
 use crate::record::Subject;
 use crate::render;
+use crate::render::HeaderLine;
 use crate::storage::StorageError;
 use crate::storage::documents;
 use crate::storage::jobs;
 use crate::storage::jobs::BatchRow;
 use crate::storage::jobs::Claim;
+use crate::time::Timestamp;
 
 /// Batches whose pages are held in memory at most.
 const MOST_BATCHES: usize = 32;
@@ -42,12 +44,13 @@ impl PageCache {
 }
 
 impl Dispatcher {
-    /// The pages for one job with its header line, or why the documents cannot become pages.
+    /// The pages for one job with its header line and the time that this says, or why the documents cannot become
+    /// pages.
     pub(super) async fn pages(
         &self,
         claim: &Claim,
         batch: &BatchRow,
-    ) -> Result<Result<FaxFile, String>, Stop> {
+    ) -> Result<Result<(FaxFile, Timestamp), String>, Stop> {
         let slot = self.cache.slot(batch.id);
         let ready = {
             let mut slot = slot.lock().await;
@@ -57,7 +60,11 @@ impl Dispatcher {
             }
         };
         match ready {
-            Ok(plain) => self.stamped(claim, batch, plain).await.map(Ok),
+            Ok(plain) => {
+                let at = self.clock.now();
+                let fax = self.stamped(claim, batch, plain, at).await?;
+                Ok(Ok((fax, at)))
+            }
             Err(reason) => Ok(Err(reason)),
         }
     }
@@ -121,24 +128,20 @@ impl Dispatcher {
         claim: &Claim,
         batch: &BatchRow,
         plain: Arc<FaxFile>,
+        at: Timestamp,
     ) -> Result<FaxFile, Stop> {
-        let options = options(batch)?;
-        if options.no_header {
-            return Ok(FaxFile::clone(&plain));
-        }
         let directory = self.accounts.load();
-        let account = directory.by_id(&claim.account);
-        let from = account.and_then(|account| account.station_id.as_ref());
-        let line = render::HeaderLine {
-            template: options
-                .header
-                .unwrap_or_else(|| self.config.render.header.clone()),
-            date: self
-                .clock
-                .now()
-                .local_minute(&self.config.gateway.time_zone),
-            from: from.map_or_else(|| claim.account.clone(), ToString::to_string),
-            to: claim.destination.canonical(),
+        let account = directory.by_id(&claim.account).map(Arc::as_ref);
+        let whose = (claim.account.as_str(), account);
+        let line = HeaderLine::of(
+            &options(batch)?,
+            &self.config,
+            whose,
+            &claim.destination,
+            at,
+        );
+        let Some(line) = line else {
+            return Ok(FaxFile::clone(&plain));
         };
         let stamped = tokio::task::spawn_blocking(move || render::stamp(&plain, &line)).await;
         let stamped = stamped.map_err(|e| Stop::Trouble(e.to_string()))?;

@@ -13,6 +13,7 @@ use crate::account::directory::Directory;
 use crate::account::lockout::InstallationKey;
 use crate::config::Config;
 use crate::config::ForwardFormat;
+use crate::config::Language;
 use crate::config::ResultFormat;
 use crate::fax::FaxFile;
 use crate::fax::StationId;
@@ -45,6 +46,7 @@ use crate::storage::outbox::MailRow;
 use crate::storage::received;
 use crate::time::Clock;
 use crate::time::Timestamp;
+use crate::time::Zone;
 
 /// Mails handed over at a time.
 const AT_ONCE: usize = 16;
@@ -224,6 +226,20 @@ impl Outgoing {
         }
     }
 
+    /// The zone in which the account's owner reads times.
+    fn zone_of(&self, account: &str) -> Zone {
+        let directory = self.accounts.load();
+        let own = directory.by_id(account).and_then(|a| a.time_zone.clone());
+        own.unwrap_or_else(|| self.config.gateway.time_zone.clone())
+    }
+
+    /// The language in which the account's owner is told things.
+    fn language_of(&self, account: &str) -> Language {
+        let directory = self.accounts.load();
+        let own = directory.by_id(account).and_then(|a| a.language);
+        own.unwrap_or(self.config.gateway.language)
+    }
+
     fn access_notice(&self, row: &MailRow) -> Result<Mail, Unwritten> {
         let payload: AccessPayload = payload(row)?;
         let directory = self.accounts.load();
@@ -236,8 +252,8 @@ impl Outgoing {
             peer: payload.peer,
             detail: payload.detail,
             at: row.created_at,
-            zone: self.config.gateway.time_zone.clone(),
-            language: self.config.gateway.language,
+            zone: self.zone_of(&row.account),
+            language: self.language_of(&row.account),
         };
         Ok(notify::access_notice(&facts, &self.header(row, None)))
     }
@@ -255,8 +271,8 @@ impl Outgoing {
             reach: Reach::of_word(&payload.reach).unwrap_or_default(),
             locked_until: Timestamp::from_ms(payload.until),
             has_admin: account.is_some_and(|account| account.has_admin()),
-            zone: self.config.gateway.time_zone.clone(),
-            language: self.config.gateway.language,
+            zone: self.zone_of(&row.account),
+            language: self.language_of(&row.account),
         };
         Ok(notify::lock_notice(&facts, &self.header(row, None)))
     }
@@ -282,8 +298,8 @@ impl Outgoing {
             pages: fax.pages,
             received_at: fax.received_at,
             held_until: payload.held_until.map(|until| self.held(until)),
-            zone: self.config.gateway.time_zone.clone(),
-            language: self.config.gateway.language,
+            zone: self.zone_of(&row.account),
+            language: self.language_of(&row.account),
         };
         Ok(notify::forward(&facts, attachment, &self.header(row, None)))
     }
@@ -320,7 +336,7 @@ impl Outgoing {
             reference: batch.reference,
             jobs: jobs.map(|job| job_facts(job, format)).collect(),
             format,
-            zone: self.config.gateway.time_zone.clone(),
+            zone: self.zone_of(&row.account),
             pages,
         };
         let in_reply_to = Some(batch.message_id).filter(|id| !id.is_empty());

@@ -12,7 +12,12 @@ use super::font::Line;
 use super::font::Size;
 use super::font::Typesetter;
 use super::received::own_pages;
+use crate::config::Account;
+use crate::config::Config;
+use crate::fax::Destination;
 use crate::fax::FaxFile;
+use crate::fax::PageOptions;
+use crate::time::Timestamp;
 
 /// Height of the characters in points.
 const POINTS: f32 = 9.0;
@@ -24,7 +29,7 @@ const BASELINE: f32 = 0.78;
 const SIDE: u32 = 64;
 
 /// Making one is dear and it remembers the shapes of characters, so all share it.
-static TYPESETTER: Mutex<Option<Typesetter>> = Mutex::new(None);
+pub(super) static TYPESETTER: Mutex<Option<Typesetter>> = Mutex::new(None);
 
 /// What the header line says to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +45,28 @@ pub struct HeaderLine {
 }
 
 impl HeaderLine {
+    /// The line that the fax of `account` to `to` gets at `at`; `None` if it gets none. `account` is `None` once
+    /// the accounts no longer have `id`.
+    pub fn of(
+        options: &PageOptions,
+        config: &Config,
+        (id, account): (&str, Option<&Account>),
+        to: &Destination,
+        at: Timestamp,
+    ) -> Option<Self> {
+        if options.no_header {
+            return None;
+        }
+        let template = options.header.as_ref().unwrap_or(&config.render.header);
+        let from = account.and_then(|account| account.station_id.as_ref());
+        Some(Self {
+            template: template.clone(),
+            date: at.local_minute(&config.gateway.time_zone),
+            from: from.map_or_else(|| id.to_owned(), ToString::to_string),
+            to: to.canonical(),
+        })
+    }
+
     /// The line on page `page` of `total`. What is put in for a placeholder is not searched for more.
     pub fn text(&self, page: u32, total: u32) -> String {
         let mut text = String::new();
@@ -88,18 +115,22 @@ impl HeaderLine {
 /// # Errors
 /// [`Trouble::StoredPages`](super::Trouble::StoredPages) if `file` is not what this module writes.
 pub fn stamp(file: &FaxFile, header: &HeaderLine) -> Result<FaxFile, RenderError> {
-    let mut stamped = TiffWriter::new();
+    let mut whole = TiffWriter::new();
     let mut number = 0;
     for page in own_pages(file)? {
         number += 1;
-        let page = page?;
-        let strip = strip(&header.text(number, file.pages), &page);
-        stamped.push(&below(page, &strip));
+        whole.push(&stamped(page?, header, number, file.pages));
     }
     Ok(FaxFile {
-        tiff: stamped.finish(),
+        tiff: whole.finish(),
         pages: number,
     })
+}
+
+/// Page `number` of `total` with its header line on top.
+pub(super) fn stamped(page: Page, header: &HeaderLine, number: u32, total: u32) -> Page {
+    let strip = strip(&header.text(number, total), &page);
+    below(page, &strip)
 }
 
 /// The page with the strip above it.
@@ -165,7 +196,7 @@ mod tests {
         }
     }
 
-    fn stamped(pages: &[Page], header: &HeaderLine) -> Vec<Page> {
+    fn all_stamped(pages: &[Page], header: &HeaderLine) -> Vec<Page> {
         let file = stamp(&file(pages), header).unwrap();
         assert_eq!(file.pages as usize, pages.len());
         own_pages(&file).unwrap().map(Result::unwrap).collect()
@@ -192,7 +223,7 @@ mod tests {
     #[test]
     fn each_page_has_its_number() {
         let blank = paper::blank(Resolution::Fine);
-        let pages = stamped(&[blank.clone(), blank], &header("{Page}/{TotalPages}"));
+        let pages = all_stamped(&[blank.clone(), blank], &header("{Page}/{TotalPages}"));
         assert_ne!(pages[0].bitmap, pages[1].bitmap);
         for page in &pages {
             assert_eq!(page.bitmap.height(), 2292);
@@ -206,7 +237,7 @@ mod tests {
         let mut page = paper::blank(Resolution::Fine);
         page.bitmap.set(5, 0, true);
         page.bitmap.set(6, 2255, true);
-        let after = stamped(&[page], &header("x")).remove(0);
+        let after = all_stamped(&[page], &header("x")).remove(0);
         assert_eq!(after.bitmap.height(), 2292);
         assert!(after.bitmap.get(5, 36) && after.bitmap.get(6, 2291));
     }
@@ -215,14 +246,14 @@ mod tests {
     fn a_full_page_becomes_longer_and_loses_nothing() {
         let mut page = paper::blank(Resolution::Fine);
         page.bitmap.set(6, 2256, true);
-        let after = stamped(&[page], &header("x")).remove(0);
+        let after = all_stamped(&[page], &header("x")).remove(0);
         assert_eq!(after.bitmap.height(), 2292 + 36);
         assert!(after.bitmap.get(6, 2256 + 36));
     }
 
     #[test]
     fn half_the_rows_at_standard_resolution() {
-        let after = stamped(&[paper::blank(Resolution::Standard)], &header("国")).remove(0);
+        let after = all_stamped(&[paper::blank(Resolution::Standard)], &header("国")).remove(0);
         assert_eq!((after.bitmap.height(), after.y_dpi), (1146, 98));
         assert!(ink_in(&after, 0..18) > 20);
         assert_eq!(ink_in(&after, 18..1146), 0);
@@ -230,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_ends_with_an_ellipsis_inside_the_margin() {
-        let after = stamped(
+        let after = all_stamped(
             &[paper::blank(Resolution::Fine)],
             &header(&"長".repeat(500)),
         );

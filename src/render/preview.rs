@@ -5,8 +5,10 @@ use ::image::ImageEncoder;
 use ::image::codecs::png::PngEncoder;
 use faxpage::Page;
 
+use super::HeaderLine;
 use super::RenderError;
 use super::Trouble;
+use super::header::stamped;
 use super::received::own_page;
 use super::received::own_pages;
 use crate::fax::FaxFile;
@@ -26,6 +28,21 @@ pub fn png_pages(file: &FaxFile, most: usize) -> Result<Vec<Vec<u8>>, RenderErro
 /// [`Trouble::StoredPages`] if `file` is not what this module writes.
 pub fn png_page(file: &FaxFile, n: u32) -> Result<Option<Vec<u8>>, RenderError> {
     own_page(file, n)?.map(|page| png(&page)).transpose()
+}
+
+/// Page `n`, from 1, of `file` with this header line on top, as the far end gets it, as a PNG image with square
+/// pixels; `None` if it has fewer.
+///
+/// # Errors
+/// [`Trouble::StoredPages`] if `file` is not what this module writes.
+pub fn png_stamped(
+    file: &FaxFile,
+    n: u32,
+    header: &HeaderLine,
+) -> Result<Option<Vec<u8>>, RenderError> {
+    let page = own_page(file, n)?;
+    let stamped = page.map(|page| png(&stamped(page, header, n, file.pages)));
+    stamped.transpose()
 }
 
 fn png(page: &Page) -> Result<Vec<u8>, RenderError> {
@@ -62,6 +79,26 @@ mod tests {
     use super::*;
     use crate::fax::Resolution;
     use crate::render::paper;
+
+    #[test]
+    fn a_stamped_preview_is_the_page_that_is_sent() {
+        let blank = paper::blank(Resolution::Fine);
+        let tiff = faxpage::write_tiff(&[blank.clone(), blank]);
+        let file = FaxFile { tiff, pages: 2 };
+        let header = HeaderLine {
+            template: "{To} {Page}/{TotalPages}".into(),
+            date: String::new(),
+            from: String::new(),
+            to: "00810312345678".into(),
+        };
+        let sent = crate::render::stamp(&file, &header).unwrap();
+        for n in [1, 2] {
+            let shown = png_stamped(&file, n, &header).unwrap();
+            assert_eq!(shown, png_page(&sent, n).unwrap());
+            assert_ne!(shown, png_page(&file, n).unwrap());
+        }
+        assert_eq!(png_stamped(&file, 3, &header), Ok(None));
+    }
 
     #[test]
     fn a_preview_has_square_pixels_at_both_resolutions() {

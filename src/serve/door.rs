@@ -1,6 +1,7 @@
 //! The mail door's view of the gateway: recipients are judged, messages go the way of `intake`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::account::certificate;
 use crate::admit::rate::Rate;
@@ -26,7 +27,7 @@ use crate::submission::RecipientError;
 /// What stands behind the mail door.
 pub(super) struct MailDoor {
     /// The way in.
-    pub(super) intake: Intake,
+    pub(super) intake: Arc<Intake>,
     /// Verifies senders; `None`: nobody does.
     pub(super) verifier: Option<Verifier>,
     /// How often each network has begun a mail.

@@ -101,6 +101,39 @@ pub fn list(
     Ok(rows.iter().map(|row| event_row(row, 0)).collect())
 }
 
+/// Events of jobs after the event `after`, of `account` or of all, the oldest first, at most `limit`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn after(
+    tx: &mut dyn Transaction,
+    account: Option<&str>,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<EventRow>, StorageError> {
+    let of_jobs = "batch IS NOT NULL ORDER BY id LIMIT";
+    let rows = match account {
+        Some(account) => tx.query(
+            &format!("SELECT {COLUMNS} FROM event WHERE account = ?1 AND id > ?2 AND {of_jobs} ?3"),
+            &[account.into(), after.into(), limit.into()],
+        )?,
+        None => tx.query(
+            &format!("SELECT {COLUMNS} FROM event WHERE id > ?1 AND {of_jobs} ?2"),
+            &[after.into(), limit.into()],
+        )?,
+    };
+    Ok(rows.iter().map(|row| event_row(row, 0)).collect())
+}
+
+/// The newest event; 0 if there is none.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn newest(tx: &mut dyn Transaction) -> Result<i64, StorageError> {
+    let row = tx.first("SELECT COALESCE(MAX(id), 0) FROM event", &[])?;
+    Ok(row.map_or(0, |row| row.integer(0)))
+}
+
 /// The newest refused mails first: of an account, of a reverse-path (in any case), or all; older than the
 /// event `before` if given.
 ///

@@ -5,6 +5,7 @@
 
 mod claim;
 mod history;
+mod lines;
 mod search;
 mod share;
 mod state;
@@ -45,7 +46,17 @@ pub use history::jobs;
 pub use history::jobs_of_batch;
 pub use history::jobs_of_recipient;
 pub use history::purge_history;
+pub use lines::BatchLine;
+pub use lines::Repeat;
+pub use lines::Totals;
+pub use lines::children;
+pub use lines::line;
+pub use lines::lines;
+pub use lines::open_jobs;
+pub use lines::repeats;
+pub use search::Found;
 pub use search::NumberMatch;
+pub use search::Period;
 pub use search::Search;
 pub use search::Standing;
 pub use search::search;

@@ -201,12 +201,31 @@ pub fn page(
          ORDER BY position LIMIT ?2 OFFSET ?3",
         &[id.into(), most.into(), skipped.into()],
     )?;
-    let contact = |row: &Row| ContactRow {
+    Ok(rows.iter().map(contact_of).collect())
+}
+
+/// The member at `position`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn contact(
+    tx: &mut dyn Transaction,
+    id: i64,
+    position: i64,
+) -> Result<Option<ContactRow>, StorageError> {
+    let row = tx.first(
+        "SELECT position, destination, name FROM contact WHERE list = ?1 AND position = ?2",
+        &[id.into(), position.into()],
+    )?;
+    Ok(row.as_ref().map(contact_of))
+}
+
+fn contact_of(row: &Row) -> ContactRow {
+    ContactRow {
         position: row.integer(0),
         destination: row.text(1).to_owned(),
         name: row.text(2).to_owned(),
-    };
-    Ok(rows.iter().map(contact).collect())
+    }
 }
 
 fn list_of(row: &Row) -> ListRow {

@@ -14,6 +14,7 @@ const ALL: &[(i64, &str)] = &[
     (5, include_str!("migrations/0005-reset.sql")),
     (6, include_str!("migrations/0006-people.sql")),
     (7, include_str!("migrations/0007-audit.sql")),
+    (8, include_str!("migrations/0008-faxes.sql")),
     (9, include_str!("migrations/0009-settings.sql")),
     (10, include_str!("migrations/0010-compose.sql")),
 ];

@@ -24,6 +24,8 @@ pub struct ReceivedRow {
     pub expired: bool,
     /// When it arrived.
     pub received_at: Timestamp,
+    /// When somebody marked it as read; `None` while nobody has.
+    pub read_at: Option<Timestamp>,
 }
 
 /// The name of the file with a received fax's pages.
@@ -98,6 +100,22 @@ pub fn of_account(
     Ok(rows.iter().map(received_row).collect())
 }
 
+/// Marks a fax as read at this time, or as unread.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn mark(
+    tx: &mut dyn Transaction,
+    id: i64,
+    read_at: Option<Timestamp>,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE received SET read_at = ?2 WHERE id = ?1",
+        &[id.into(), read_at.into()],
+    )?;
+    Ok(())
+}
+
 /// Marks up to 500 faxes from before `before`, none of which waits to be forwarded, as expired and
 /// returns them; their files are to be removed.
 ///
@@ -126,8 +144,7 @@ pub fn purge(tx: &mut dyn Transaction, before: Timestamp) -> Result<Vec<i64>, St
     Ok(rows.iter().map(|row| row.integer(0)).collect())
 }
 
-const SELECT: &str =
-    "SELECT id, account, number, call, remote_id, pages, expired, received_at FROM received";
+const SELECT: &str = "SELECT id, account, number, call, remote_id, pages, expired, received_at, read_at FROM received";
 
 fn received_row(row: &Row) -> ReceivedRow {
     ReceivedRow {
@@ -139,5 +156,6 @@ fn received_row(row: &Row) -> ReceivedRow {
         pages: u32::try_from(row.integer(5)).unwrap_or_default(),
         expired: row.integer(6) != 0,
         received_at: Timestamp::from_ms(row.integer(7)),
+        read_at: row.optional_integer(8).map(Timestamp::from_ms),
     }
 }

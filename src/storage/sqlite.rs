@@ -3,6 +3,8 @@
 //! Measured: grouping up to 200 bodies or 20 ms into one commit makes 13 to 19 times more durable
 //! transactions a second than one commit for each.
 
+mod readers;
+
 use std::any::Any;
 use std::path::Path;
 use std::sync::Mutex;
@@ -11,7 +13,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rusqlite::Connection;
-use rusqlite::OpenFlags;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::types::ValueRef;
 
@@ -20,6 +21,7 @@ use crate::storage::StorageError;
 use crate::storage::Transaction;
 use crate::storage::Value;
 use crate::storage::migrations;
+use readers::Readers;
 
 const MOST_BODIES: usize = 200;
 const LONGEST_GROUP: Duration = Duration::from_millis(20);
@@ -40,8 +42,7 @@ struct Work {
 pub(crate) struct Engine {
     inbox: Mutex<Option<mpsc::Sender<Work>>>,
     writer: Mutex<Option<std::thread::JoinHandle<()>>>,
-    readers: Mutex<Vec<Connection>>,
-    path: std::path::PathBuf,
+    readers: Readers,
 }
 
 impl Engine {
@@ -64,8 +65,7 @@ impl Engine {
         Ok(Self {
             inbox: Mutex::new(Some(inbox)),
             writer: Mutex::new(Some(writer)),
-            readers: Mutex::new(Vec::new()),
-            path: path.to_owned(),
+            readers: Readers::new(path),
         })
     }
 
@@ -96,20 +96,8 @@ impl Engine {
         &self,
         body: impl FnOnce(&mut dyn Transaction) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let pooled = self
-            .readers
-            .lock()
-            .map_err(|_| StorageError::Stopped)?
-            .pop();
-        let connection = match pooled {
-            Some(connection) => connection,
-            None => open_reader(&self.path)?,
-        };
-        let result = body(&mut Open::new(&connection));
-        if let Ok(mut readers) = self.readers.lock() {
-            readers.push(connection);
-        }
-        result
+        let reader = self.readers.take()?;
+        body(&mut Open::new(reader.connection()?))
     }
 }
 
@@ -152,19 +140,6 @@ fn prepare(connection: &Connection) -> Result<(), StorageError> {
         return Err(StorageError::Database(found));
     }
     Ok(())
-}
-
-fn open_reader(path: &Path) -> Result<Connection, StorageError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(database)?;
-    connection
-        .busy_timeout(Duration::from_secs(10))
-        .map_err(database)?;
-    connection
-        .execute_batch("PRAGMA query_only=ON")
-        .map_err(database)?;
-    connection.set_prepared_statement_cache_capacity(128);
-    Ok(connection)
 }
 
 fn write_groups(connection: &Connection, inbox: &mpsc::Receiver<Work>) {

@@ -34,8 +34,9 @@ const MOST_FROM_ONE: usize = 100;
 const HEADER_TIME: Duration = Duration::from_secs(15);
 /// Most bytes of a request's header.
 const BUFFER: usize = 32 * 1024;
-/// A connection is closed after this time, whatever it does.
-const LONGEST: Duration = Duration::from_secs(600);
+/// A connection is closed after this time, whatever it does: longer than the slowest upload, which may not
+/// be the first thing on its connection.
+const LONGEST: Duration = Duration::from_secs(1800);
 /// How long requests that go on may take when the gateway stops.
 const GRACE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -68,6 +69,7 @@ pub fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
 /// Answers on `listener` until `stopping` turns true; requests that go on are finished.
 pub async fn serve(listener: TcpListener, site: Arc<Site>, mut stopping: watch::Receiver<bool>) {
     let proxies = site.web.trusted_proxies.clone();
+    let live = Arc::clone(&site.faxes.live);
     let router = router(site);
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let crowd = Arc::new(Crowd::default());
@@ -99,6 +101,8 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, mut stopping: watch::
         });
     }
     drop(listener);
+    // Streams have no end of their own.
+    live.close();
     if tokio::time::timeout(GRACE, graceful.shutdown())
         .await
         .is_err()

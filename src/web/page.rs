@@ -156,14 +156,14 @@ impl Frame {
             t: words::of(language),
             language,
             person: None,
-            zone: gateway.time_zone.to_string(),
+            zone: site.zone().to_string(),
         }
     }
 }
 
 /// A point in time as a page shows it, and as programs read it.
 pub(super) struct Moment {
-    /// `2026-11-22 18:30:00` in the gateway's zone.
+    /// `2026-11-22 18:30:00` in the zone of who asks.
     pub(super) shown: String,
     /// RFC 3339.
     pub(super) exact: String,
@@ -182,7 +182,7 @@ impl Site {
     /// `at` for a page.
     pub(super) fn moment(&self, at: Timestamp) -> Moment {
         Moment {
-            shown: at.local(&self.config.gateway.time_zone),
+            shown: at.local(&self.zone()),
             exact: at.rfc3339(),
         }
     }

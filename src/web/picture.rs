@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use crate::fax::FaxFile;
 use crate::render;
+use crate::render::HeaderLine;
 use crate::storage::Store;
 use crate::web::Site;
 use crate::web::error::Told;
@@ -42,6 +43,17 @@ impl Pictures {
 
 /// Page `text` (`3.png`) of the `pages` in the stored file `name`; `None` if there is no such page.
 pub(super) async fn draw(site: &Site, name: String, pages: u32, text: &str) -> Option<Response> {
+    draw_stamped(site, name, pages, text, None).await
+}
+
+/// The same with a header line, as the recipient gets it.
+pub(super) async fn draw_stamped(
+    site: &Site,
+    name: String,
+    pages: u32,
+    text: &str,
+    header: Option<HeaderLine>,
+) -> Option<Response> {
     let n: u32 = text.strip_suffix(".png")?.parse().ok()?;
     if !(1..=pages).contains(&n) {
         return None;
@@ -52,11 +64,51 @@ pub(super) async fn draw(site: &Site, name: String, pages: u32, text: &str) -> O
     let drawn = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let file = stored(&store, &name, pages)?;
-        let drawn = render::png_page(&file, n);
+        let drawn = match &header {
+            Some(header) => render::png_stamped(&file, n, header),
+            None => render::png_page(&file, n),
+        };
         drawn.map_err(|error| tracing::error!(%error, "a page could not be drawn"))
     });
     let png = drawn.await.ok()?.ok().flatten()?;
     Some(file_answer("image/png", None, png))
+}
+
+/// The result of a sent fax as a PDF to download: `text` as a page, behind it the pages in the stored file of this
+/// name with their header line, if there are any. `None` if they cannot be read.
+pub(super) async fn receipt(
+    site: &Site,
+    text: String,
+    file: Option<(String, u32)>,
+    header: Option<HeaderLine>,
+    id: i64,
+) -> Option<Response> {
+    let turn = Arc::clone(&site.drawing).acquire_owned().await.ok()?;
+    let store = site.store().clone();
+    let written = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let file = file.map(|(name, pages)| stored(&store, &name, pages));
+        let file = file.transpose()?;
+        let stamped = match (file, header) {
+            (Some(file), Some(header)) => render::stamp(&file, &header).map(Some),
+            (file, _) => Ok(file),
+        };
+        let whole = stamped.and_then(|file| render::with_receipt(&text, file.as_ref()));
+        let written = whole.and_then(|whole| render::to_pdf(&whole, &format!("fax {id}")));
+        written.map_err(|error| tracing::error!(%error, "a receipt could not be made"))
+    });
+    let pdf = written.await.ok()?.ok()?;
+    let disposition = format!("attachment; filename=\"fax-{id}-result.pdf\"");
+    Some(file_answer("application/pdf", Some(disposition), pdf))
+}
+
+/// The fax in the stored file `name` as it is, to download; `None` if its pages are gone.
+pub(super) async fn tiff(site: &Site, name: String, pages: u32, id: i64) -> Option<Response> {
+    let store = site.store().clone();
+    let read = tokio::task::spawn_blocking(move || stored(&store, &name, pages));
+    let file = read.await.ok()?.ok()?;
+    let disposition = format!("attachment; filename=\"fax-{id}.tiff\"");
+    Some(file_answer("image/tiff", Some(disposition), file.tiff))
 }
 
 /// The fax in the stored file `name` as a PDF to download; `None` if its pages are gone.

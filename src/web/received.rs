@@ -22,6 +22,7 @@ use crate::storage::received::ReceivedRow;
 use crate::time::Timestamp;
 use crate::web::Site;
 use crate::web::error::Trouble;
+use crate::web::faxes::words as faxes;
 use crate::web::page;
 use crate::web::page::Frame;
 use crate::web::page::Moment;
@@ -49,6 +50,7 @@ pub(super) struct Paging {
 #[template(path = "received.html")]
 struct ReceivedPage {
     f: Frame,
+    w: &'static faxes::Words,
     rows: Vec<Fax>,
     /// The last one, if there are more behind it.
     older: Option<i64>,
@@ -62,6 +64,8 @@ struct ReceivedPage {
 #[template(path = "fax.html")]
 struct FaxPage {
     f: Frame,
+    w: &'static faxes::Words,
+    csrf: String,
     fax: Fax,
     forward_to: Vec<String>,
     timeline: Vec<Line>,
@@ -80,6 +84,7 @@ struct Fax {
     /// When it is released, if it is held.
     until: Option<Moment>,
     error: Option<String>,
+    read: bool,
 }
 
 type Row = (ReceivedRow, Forwarding);
@@ -114,6 +119,7 @@ pub(super) async fn list(
         later: before.is_some(),
         rows: rows.into_iter().map(|row| fax(&site, row, f.t)).collect(),
         numbers: numbers.map(|n| Number::of(&n.canonical())).collect(),
+        w: faxes::of(f.language),
         f,
     };
     page::answer(StatusCode::OK, &page)
@@ -130,6 +136,7 @@ fn fax(site: &Site, (row, forwarding): Row, t: &Words) -> Fax {
         class: "open",
         until: None,
         error: None,
+        read: row.read_at.is_some(),
     };
     match forwarding {
         Forwarding::Nowhere => {}
@@ -148,7 +155,7 @@ fn fax(site: &Site, (row, forwarding): Row, t: &Words) -> Fax {
 }
 
 /// The received fax `id`, if it is one of `account`.
-fn own_fax(
+pub(super) fn own_fax(
     tx: &mut dyn Transaction,
     account: &str,
     id: &str,
@@ -196,6 +203,8 @@ pub(super) async fn show(
             .collect(),
         timeline: shown::timeline(&site, &events, f.t, f.language),
         pictures: kept.then(|| Pictures::of(pages, format!("/received/{id}/pages"))),
+        w: faxes::of(f.language),
+        csrf: site.sessions.csrf(&visitor.cookie),
         f,
     };
     page::answer(StatusCode::OK, &page)
@@ -230,7 +239,11 @@ pub(super) async fn pdf(
 }
 
 /// The visitor's own fax `id` whose pages are still there.
-async fn kept(site: &Site, visitor: &Visitor, id: String) -> Result<ReceivedRow, Box<Response>> {
+pub(super) async fn kept(
+    site: &Site,
+    visitor: &Visitor,
+    id: String,
+) -> Result<ReceivedRow, Box<Response>> {
     let account = visitor.account.id.clone();
     let found = site.store().read(move |tx| own_fax(tx, &account, &id));
     let found = found.await.map(|row| row.filter(|row| !row.expired));

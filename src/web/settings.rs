@@ -41,6 +41,7 @@ struct SettingsPage {
     lists: Vec<(String, usize)>,
     uses: Vec<Use>,
     change_password: &'static str,
+    just_changed: Option<&'static str>,
     csrf: String,
     sessions: Vec<Session>,
 }
@@ -94,6 +95,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor) -> Res
             .collect(),
         uses: uses::all(&account, f.t, site.now()),
         change_password: password::link(f.language),
+        just_changed: password::just_changed(&visitor, site.now(), f.language),
         csrf: site.sessions.csrf(&visitor.cookie),
         sessions: sessions.into_iter().map(session).collect(),
         account,

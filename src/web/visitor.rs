@@ -28,6 +28,7 @@ use crate::web::page::Person;
 use crate::web::page::Reminder;
 use crate::web::page::Tab;
 use crate::web::password;
+use crate::web::zone;
 
 /// A person that has logged in. Pages take this, so that none can be made for nobody.
 pub(super) struct Visitor {
@@ -170,6 +171,7 @@ impl FromRequestParts<Arc<Site>> for Visitor {
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
         match session(site, &parts.headers).await {
             Ok(Some((found, cookie))) => {
+                zone::remember(found.account.time_zone.as_ref());
                 let visitor = Self {
                     account: found.account,
                     cookie,

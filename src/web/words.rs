@@ -104,7 +104,6 @@ words! {
     on_the_line: "on the line", "通信中";
     timeline: "Timeline", "経過";
     images: "Pages", "ページ画像";
-    images_plain: "Without the header line that each recipient gets.", "あて先ごとに付くヘッダー行は含まれません。";
     images_first: "Only the first pages are shown.", "最初のページだけを表示しています。";
     images_none: "There are no pages yet.", "ページはまだありません。";
     images_gone: "The pages are no longer kept.", "ページの保存期間が終了しました。";
@@ -162,6 +161,7 @@ words! {
     e_notified: "Mail sent", "メールを送りました";
     e_not_notified: "A mail could not be delivered", "メールを届けられませんでした";
     e_arrived: "Arrived", "受信しました";
+    e_forwarded_again: "Mailed again on request", "再転送の依頼を受けました";
     e_held: "Held: the account was locked", "保留しました（アカウントのロック）";
 }
 

@@ -55,6 +55,8 @@ mod tls_mistakes;
 mod verification;
 mod web_chromium;
 mod web_headers;
+mod web_lists;
 mod web_login;
 mod web_pages;
 mod web_passwords;
+mod web_send;

@@ -53,7 +53,11 @@ fn i7_a_change_ends_the_old_password_at_every_door_and_other_sessions() {
     let before = own.cookies["faxgate"].clone();
     changed(&mut own, "", RIGHT, NEW);
     assert_ne!(own.cookies["faxgate"], before, "a new session");
-    assert_eq!(own.get("/settings").code, 200);
+    let body = own.get("/settings").body();
+    assert!(
+        body.contains("role=\"status\">The password is changed"),
+        "{body}"
+    );
     assert_eq!(other.get("/sent").header("location"), Some("/login"));
     let reply = open.say("MAIL FROM:<tanaka@customer.example>");
     assert!(

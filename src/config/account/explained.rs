@@ -8,10 +8,10 @@ use toml::de::DeTable;
 use toml::de::DeValue;
 
 use super::Account;
-use super::ForwardFormat;
 use super::SenderPattern;
 use crate::config::Config;
 use crate::config::CredentialKind;
+use crate::config::Language;
 use crate::config::accounts::Context;
 use crate::config::effective::Effective;
 use crate::config::effective::Lines;
@@ -113,73 +113,71 @@ impl Account {
     }
 
     /// Every key with its value as text; of secrets no more than that they are set.
-    fn texts(&self) -> Texts {
-        let one = |text: Option<String>| text;
-        let all = |texts: Vec<String>| (!texts.is_empty()).then(|| texts.join(", "));
-        let secret = |kind| self.hash(kind).map(hash_shown);
-        let result = &self.result_mail;
-        let mut texts: Vec<(&str, Option<String>)> = vec![
-            ("id", Some(self.id.clone())),
-            ("login_id", Some(self.login_id.clone())),
-            ("email", one(self.email.as_ref().map(ToString::to_string))),
-            ("profile", Some(self.profile.name.clone())),
-            ("role", Some(self.role.as_str().to_owned())),
+    pub fn texts(&self) -> Vec<(String, Option<String>)> {
+        let mut texts = vec![
+            ("id", text(&self.id)),
+            ("login_id", text(&self.login_id)),
+            ("email", self.email.as_ref().and_then(text)),
+            ("profile", text(&self.profile.name)),
+            ("role", text(self.role.as_str())),
             ("company", self.company.clone()),
-            ("senders", all(listed(&self.senders))),
+            ("senders", listed(&self.senders)),
         ];
+        let secret = |kind| self.hash(kind).map(hash_shown);
         texts.extend(CredentialKind::ALL.map(|kind| (kind.as_str(), secret(kind))));
         let scram = self.scram.as_ref();
         let scram = scram.map(|scram| format!("set: SCRAM-SHA-256, {}", scram.iterations));
+        let calls = self.max_calls.and_then(text);
+        let messages = self.max_messages_per_minute.and_then(text);
         texts.extend([
-            ("password_initial", Some(self.password_initial.to_string())),
+            ("password_initial", text(self.password_initial)),
             ("scram", scram),
             (
                 "client_certificate",
-                all(fingerprints(&self.client_certificates)),
+                fingerprints(&self.client_certificates),
             ),
-            ("password_in_body", Some(self.password_in_body.to_string())),
-            ("require_verified", Some(self.require_verified.to_string())),
-            (
-                "station_id",
-                self.station_id.as_ref().map(ToString::to_string),
-            ),
-            (
-                "numbers",
-                all(self
-                    .numbers
-                    .iter()
-                    .map(|n| format!("+{}", n.digits()))
-                    .collect()),
-            ),
-            ("forward_to", all(listed(&self.forward_to))),
-            (
-                "forward_format",
-                Some(forward_format(self.forward_format).to_owned()),
-            ),
-            ("result_mail.when", Some(result.when.as_str().to_owned())),
-            (
-                "result_mail.format",
-                Some(result.format.as_str().to_owned()),
-            ),
-            (
-                "result_mail.attach_pages",
-                Some(result.attach_pages.to_string()),
-            ),
-            ("result_mail.to", all(listed(&result.to))),
-            ("max_calls", self.max_calls.map(|calls| calls.to_string())),
-            (
-                "max_messages_per_minute",
-                self.max_messages_per_minute.map(|n| n.to_string()),
-            ),
+            ("password_in_body", text(self.password_in_body)),
+            ("require_verified", text(self.require_verified)),
+            ("max_calls", calls),
+            ("max_messages_per_minute", messages),
         ]);
-        let texts = texts.into_iter();
-        let mut texts: Texts = texts.map(|(key, value)| (key.to_owned(), value)).collect();
-        for (index, list) in self.lists.iter().enumerate() {
-            texts.push((format!("list[{index}].name"), Some(list.name.clone())));
-            let members = list.members.len().to_string();
-            texts.push((format!("list[{index}].members"), Some(members)));
-        }
-        texts
+        let texts = texts.into_iter().chain(self.texts_of_faxes());
+        let owned = |(key, value): (&str, Option<String>)| (key.to_owned(), value);
+        texts.map(owned).chain(self.texts_of_lists()).collect()
+    }
+
+    fn texts_of_faxes(&self) -> [(&'static str, Option<String>); 10] {
+        let numbers = self
+            .numbers
+            .iter()
+            .map(|number| format!("+{}", number.digits()));
+        let result = &self.result_mail;
+        [
+            ("station_id", self.station_id.as_ref().and_then(text)),
+            ("numbers", listed(&numbers.collect::<Vec<_>>())),
+            ("forward_to", listed(&self.forward_to)),
+            ("forward_format", text(self.forward_format.as_str())),
+            (
+                "language",
+                self.language.map(Language::as_str).and_then(text),
+            ),
+            ("time_zone", self.time_zone.as_ref().and_then(text)),
+            ("result_mail.when", text(result.when.as_str())),
+            ("result_mail.format", text(result.format.as_str())),
+            ("result_mail.attach_pages", text(result.attach_pages)),
+            ("result_mail.to", listed(&result.to)),
+        ]
+    }
+
+    fn texts_of_lists(&self) -> impl Iterator<Item = (String, Option<String>)> {
+        let lists = self.lists.iter().enumerate();
+        lists.flat_map(|(index, list)| {
+            let members = text(list.members.len());
+            [
+                (format!("list[{index}].name"), text(&list.name)),
+                (format!("list[{index}].members"), members),
+            ]
+        })
     }
 }
 
@@ -201,8 +199,14 @@ fn is_of(table: &DeTable<'_>, id: &str) -> bool {
     found == Some(id)
 }
 
-fn listed<T: Display>(values: &[T]) -> Vec<String> {
-    values.iter().map(ToString::to_string).collect()
+fn text(value: impl Display) -> Option<String> {
+    Some(value.to_string())
+}
+
+/// An empty list is none.
+fn listed<T: Display>(values: &[T]) -> Option<String> {
+    let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 /// Which kind of hash it is and how much work it makes; nothing of its salt or of itself.
@@ -213,16 +217,10 @@ fn hash_shown(hash: &str) -> String {
     }
 }
 
-fn fingerprints(certificates: &[[u8; 32]]) -> Vec<String> {
+fn fingerprints(certificates: &[[u8; 32]]) -> Option<String> {
     let hex = |bytes: &[u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    certificates.iter().map(hex).collect()
-}
-
-fn forward_format(format: ForwardFormat) -> &'static str {
-    match format {
-        ForwardFormat::Pdf => "pdf",
-        ForwardFormat::Tiff => "tiff",
-    }
+    let texts: Vec<String> = certificates.iter().map(hex).collect();
+    listed(&texts)
 }
 
 impl Display for SenderPattern {

@@ -248,17 +248,23 @@ pub fn settle(
         ],
     )?;
     free_slot(tx, &claim.destination.canonical(), claim.job)?;
-    if !State::from_number(moved.integer(0))?.is_final() {
+    let state = State::from_number(moved.integer(0))?;
+    if !state.is_final() {
         return Ok(Some(false));
     }
-    settle_one(tx, claim.batch).map(Some)
+    settle_one(tx, claim.batch, state == State::Done).map(Some)
 }
 
-/// Counts one more settled job of a batch; whether it was the last.
-pub(super) fn settle_one(tx: &mut dyn Transaction, batch: i64) -> Result<bool, StorageError> {
+/// Counts one more settled job of a batch, sent or not; whether it was the last.
+pub(super) fn settle_one(
+    tx: &mut dyn Transaction,
+    batch: i64,
+    sent: bool,
+) -> Result<bool, StorageError> {
     let row = tx.first(
-        "UPDATE batch SET settled = settled + 1 WHERE id = ?1 RETURNING CASE WHEN settled >= jobs THEN 1 ELSE 0 END",
-        &[batch.into()],
+        "UPDATE batch SET settled = settled + 1, sent = sent + ?2 WHERE id = ?1
+         RETURNING CASE WHEN settled >= jobs THEN 1 ELSE 0 END",
+        &[batch.into(), sent.into()],
     )?;
     Ok(row.is_some_and(|row| row.integer(0) != 0))
 }

@@ -5,6 +5,7 @@ use crate::storage::Row;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
 use crate::storage::audit;
+use crate::storage::jobs::Class;
 use crate::storage::jobs::State;
 use crate::storage::jobs::claim::settle_one;
 use crate::storage::jobs::status_of;
@@ -47,6 +48,10 @@ pub struct JobRow {
     pub reference: String,
     /// The recipient that it goes to, if something was asked about that.
     pub recipient: Option<i64>,
+    /// Its class.
+    pub class: Class,
+    /// Jobs of its batch, itself included.
+    pub batch_jobs: i64,
 }
 
 /// One call.
@@ -68,7 +73,7 @@ pub struct AttemptRow {
 
 pub(super) const COLUMNS: &str = "job.id, job.batch, job.account, job.destination, job.contact, job.state, job.status,
     job.reason, job.attempts, job.next_at, job.pages_sent, job.remote_id, job.duration_ms, job.created_at,
-    job.settled_at, batch.reference, job.recipient FROM job JOIN batch ON batch.id = job.batch";
+    job.settled_at, batch.reference, job.recipient, job.class, batch.jobs FROM job JOIN batch ON batch.id = job.batch";
 
 /// The job `id`.
 ///
@@ -170,7 +175,7 @@ pub fn cancel(
         &[id.into(), Status::CANCELLED.into(), now.into()],
     )?;
     if let Some(row) = waiting {
-        return settle_one(tx, row.integer(0)).map(Some);
+        return settle_one(tx, row.integer(0), false).map(Some);
     }
     let active = tx.execute(
         "UPDATE job SET cancel = 1 WHERE id = ?1 AND state IN (3, 4)",
@@ -271,5 +276,7 @@ pub(super) fn job_row(row: &Row) -> Result<JobRow, StorageError> {
         settled_at: row.optional_integer(14).map(Timestamp::from_ms),
         reference: row.text(15).to_owned(),
         recipient: row.optional_integer(16),
+        class: Class::from_number(row.integer(17)),
+        batch_jobs: row.integer(18),
     })
 }

@@ -1,5 +1,7 @@
 //! Jobs of one account as a person looks for them.
 
+use std::time::Duration;
+
 use crate::status::Status;
 use crate::storage::Ids;
 use crate::storage::StorageError;
@@ -10,6 +12,12 @@ use crate::storage::jobs::history::COLUMNS;
 use crate::storage::jobs::history::job_row;
 use crate::time::Timestamp;
 
+/// Jobs that a search for some digits looks at before it answers with what it has: all of a million would take
+/// most of a second.
+const LOOKED_AT: usize = 50_000;
+/// How far identifiers may run ahead of the clock: they do after it was set back.
+const AHEAD: Duration = Duration::from_secs(24 * 3600);
+
 /// Which jobs are looked for; what is `None` restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
@@ -17,9 +25,16 @@ pub struct Search {
     pub standing: Option<Standing>,
     /// Where they go.
     pub number: Option<NumberMatch>,
-    /// Accepted at this time or later.
+    /// When they were accepted.
+    pub period: Period,
+}
+
+/// A time in which something was accepted; what is `None` restricts nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Period {
+    /// At this time or later.
     pub from: Option<Timestamp>,
-    /// Accepted before this time.
+    /// Before this time.
     pub until: Option<Timestamp>,
 }
 
@@ -45,7 +60,53 @@ pub enum NumberMatch {
     Exact(String),
 }
 
-/// The newest jobs of `account` first, older than `before` if given, at most `limit`.
+/// A page of what was found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The newest first.
+    pub rows: Vec<JobRow>,
+    /// Where the next page begins: older than this job. `None`: there is no more.
+    pub next: Option<i64>,
+}
+
+impl Standing {
+    /// The condition that an index of the history is made for, with literal numbers: only those lead to it.
+    fn condition(self) -> String {
+        match self {
+            Self::Failed => " AND job.status > 0".to_owned(),
+            Self::InProgress => " AND job.status < 0".to_owned(),
+            Self::Sent => " AND job.status >= 0 AND job.status = 0".to_owned(),
+            Self::With(Status(status)) => {
+                let side = if status < 0 { "<" } else { ">=" };
+                format!(" AND job.status {side} 0 AND job.status = {status}")
+            }
+        }
+    }
+}
+
+impl Period {
+    /// The condition on `table`, and the identifiers that can fulfil it, so that others are not looked at.
+    pub(super) fn condition(self, table: &str, values: &mut Vec<Value>) -> String {
+        let mut sql = String::new();
+        let mut restrict = |column: &str, value: Value| {
+            values.push(value);
+            sql += &format!(" AND {table}.{column} ?{}", values.len());
+        };
+        if let Some(from) = self.from {
+            // An identifier is never older than what it names.
+            restrict("id >=", Ids::earliest(from).into());
+            restrict("created_at >=", from.into());
+        }
+        if let Some(until) = self.until {
+            restrict("id <", Ids::earliest(until.plus(AHEAD)).into());
+            restrict("created_at <", until.into());
+        }
+        sql
+    }
+}
+
+/// The newest jobs of `account` first, older than `before` if given, at most `limit`. A search for digits may end
+/// with fewer although there are more: then `next` says from where to go on.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -55,38 +116,52 @@ pub fn search(
     search: &Search,
     before: Option<i64>,
     limit: usize,
-) -> Result<Vec<JobRow>, StorageError> {
+) -> Result<Found, StorageError> {
     let mut values: Vec<Value> = vec![account.into(), before.unwrap_or(i64::MAX).into()];
-    let mut sql =
-        format!("SELECT {COLUMNS} WHERE batch.published = 1 AND job.account = ?1 AND job.id < ?2");
-    let mut restrict = |condition: &str, value: Value| {
-        values.push(value);
-        sql += &format!(" AND {condition} ?{}", values.len());
-    };
-    match search.standing {
-        Some(Standing::Failed) => restrict("job.status >", Status::SENT.into()),
-        Some(Standing::InProgress) => restrict("job.status <", Status::SENT.into()),
-        Some(Standing::Sent) => restrict("job.status =", Status::SENT.into()),
-        Some(Standing::With(status)) => restrict("job.status =", status.into()),
-        None => {}
-    }
+    let mut sql = " AND job.account = ?1 AND job.id < ?2".to_owned();
+    sql += &search.period.condition("job", &mut values);
+    sql += &search.standing.map(Standing::condition).unwrap_or_default();
+    let mut floor = None;
     match &search.number {
-        Some(NumberMatch::Exact(number)) => restrict("job.destination =", number.into()),
+        Some(NumberMatch::Exact(number)) => {
+            values.push(number.into());
+            sql += &format!(" AND job.destination = ?{}", values.len());
+        }
         Some(NumberMatch::Containing(digits)) => {
-            restrict("job.destination LIKE", format!("%{digits}%").into());
+            floor = last_looked_at(tx, &sql, &values)?;
+            values.push(floor.unwrap_or(0).into());
+            sql += &format!(" AND job.id >= ?{}", values.len());
+            values.push(format!("%{digits}%").into());
+            sql += &format!(" AND job.destination LIKE ?{}", values.len());
         }
         None => {}
     }
-    if let Some(from) = search.from {
-        // An identifier is never older than its job: older ones are not even looked at.
-        restrict("job.id >=", Ids::earliest(from).into());
-        restrict("job.created_at >=", from.into());
-    }
-    if let Some(until) = search.until {
-        restrict("job.created_at <", until.into());
-    }
-    values.push(limit.into());
-    sql += &format!(" ORDER BY job.id DESC LIMIT ?{}", values.len());
+    values.push(limit.saturating_add(1).into());
+    let sql = format!(
+        "SELECT {COLUMNS} WHERE batch.published = 1{sql} ORDER BY job.id DESC LIMIT ?{}",
+        values.len()
+    );
     let rows = tx.query(&sql, &values)?;
-    rows.iter().map(job_row).collect()
+    let mut rows = rows.iter().map(job_row).collect::<Result<Vec<_>, _>>()?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().map(|job| job.id);
+    Ok(Found {
+        next: if more { last } else { floor },
+        rows,
+    })
+}
+
+/// The oldest job that this search looks at; `None` if it looks at all.
+fn last_looked_at(
+    tx: &mut dyn Transaction,
+    conditions: &str,
+    values: &[Value],
+) -> Result<Option<i64>, StorageError> {
+    let conditions = conditions.trim_start_matches(" AND ");
+    let sql = format!(
+        "SELECT job.id FROM job WHERE {conditions} ORDER BY job.id DESC LIMIT 1 OFFSET {}",
+        LOOKED_AT - 1
+    );
+    Ok(tx.first(&sql, values)?.map(|row| row.integer(0)))
 }

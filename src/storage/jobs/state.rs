@@ -94,6 +94,14 @@ impl Class {
         }
     }
 
+    /// The class that storage keeps as `number`.
+    pub(super) fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::Single,
+            _ => Self::List,
+        }
+    }
+
     /// How far a call moves the lane's virtual time: the class with the smaller step goes more often.
     pub(super) fn step(number: i64) -> i64 {
         if number == Self::Single.number() {
