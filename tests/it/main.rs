@@ -59,6 +59,7 @@ mod web_headers;
 mod web_lists;
 mod web_login;
 mod web_pages;
+mod web_passwords;
 mod web_people;
 mod web_reset;
 mod web_send;

@@ -50,6 +50,8 @@ fn every_page_is_accessible_in_both_languages_and_themes_and_at_every_width() {
         page("received", "/received"),
         page("fax", &format!("/received/{received}")),
         page("settings", "/settings"),
+        page("password", "/password"),
+        page("confirm", "/confirm?to=/settings"),
         json!({ "name": "not-found-inside", "path": "/sent/1", "status": 404 }),
     ];
     let plan = json!({
