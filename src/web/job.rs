@@ -150,7 +150,10 @@ pub(super) fn all_about(
     let Some((job, batch)) = own_job(tx, account, id)? else {
         return Ok(None);
     };
-    let about = About::Job { job: job.id };
+    let about = About::Job {
+        job: job.id,
+        batch: job.batch,
+    };
     Ok(Some(Found {
         attempts: jobs::attempts(tx, job.id)?,
         events: events::list(tx, account, about)?,

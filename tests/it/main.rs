@@ -53,5 +53,6 @@ mod smuggling;
 mod tls;
 mod tls_mistakes;
 mod verification;
+mod web_faxes;
 mod web_login;
 mod web_pages;
