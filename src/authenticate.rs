@@ -3,6 +3,8 @@
 pub mod judge;
 pub mod login;
 pub mod person;
+pub mod session;
+mod temporary;
 
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use crate::account::credential;
 use crate::account::credential::Candidate;
 use crate::account::credential::Check;
 use crate::account::credential::Credentials;
+use crate::account::credential::Passwords;
 use crate::account::credential::Stronger;
 use crate::account::directory::Directory;
 use crate::account::lockout;
@@ -135,6 +138,8 @@ struct Guess<'a> {
     tier: Option<TrustTier>,
     /// What a wrong one locks.
     reach: Reach,
+    /// Whether an initial password opens this door: only the one at which it is replaced (row I1).
+    takes_initial: bool,
     now: Timestamp,
 }
 
@@ -143,14 +148,14 @@ impl Guess<'_> {
     fn stopped_as(&self) -> TrustTier {
         self.tier.unwrap_or(TrustTier::Proven)
     }
+}
 
-    /// The kind of password that is guessed; `None` if it is none.
-    fn kind(&self) -> Option<CredentialKind> {
-        match self.candidate {
-            Candidate::Password(kind, _) => Some(kind),
-            Candidate::Scram { .. } => None,
-        }
-    }
+/// A guess that was right, and nothing has changed since.
+struct Proved {
+    /// Our own signature for a SCRAM client.
+    signature: Option<[u8; 32]>,
+    /// What was in force when it was compared.
+    passwords: Passwords,
 }
 
 impl Authenticator {
@@ -193,24 +198,26 @@ impl Authenticator {
         evidence: &Evidence<'_>,
     ) -> Result<Standing, No> {
         let (account, now) = (&selected.account, evidence.now);
-        let locks = self.locks(account)?;
+        let (locks, passwords) = self.state(account)?;
         let password = &evidence.submission.password;
         match judge::judge(selected, &locks, evidence.recipients, password, now) {
             Judgement::Refused(refusal, reason) => Err((refusal, reason)),
             Judgement::Stands(standing) => Ok(standing),
             Judgement::Check(password, standing) => {
                 let mail = submission::strike_material(evidence.mail, password);
-                let kind = account.profile.doors.body;
+                let kind = account.profile.doors(now).body;
+                let version = passwords.version(kind);
                 let guess = Guess {
                     candidate: Candidate::Password(kind, password),
-                    identity: self.key.strike_identity(account, kind, [&mail[..]]),
+                    identity: self.key.strike_identity(account, &version, [&mail[..]]),
                     door: "mail",
                     peer: evidence.origin.peer.to_string(),
                     tier: Some(selected.tier),
                     reach: self.reach(selected.tier),
+                    takes_initial: false,
                     now,
                 };
-                self.check(account, &guess).await?;
+                self.check(account, &guess, passwords).await?;
                 Ok(standing)
             }
         }
@@ -224,29 +231,34 @@ impl Authenticator {
         }
     }
 
-    /// Our own signature for a SCRAM client, if the guess is right.
+    /// Judges a guess; `passwords` are those that were in force when it came.
     async fn check(
         &self,
         account: &Arc<Account>,
         guess: &Guess<'_>,
-    ) -> Result<Option<[u8; 32]>, No> {
+        passwords: Passwords,
+    ) -> Result<Proved, No> {
         const BUSY: No = (Refusal::Busy, "too many passwords wait to be checked");
         let (candidate, now) = (guess.candidate, guess.now);
-        if self.credentials.is_proven(account, candidate, now) {
-            return self.forgive(account, guess).await.map(|()| None);
+        let known = self
+            .credentials
+            .is_proven(account, candidate, &passwords, now);
+        if known {
+            return self.right(account, guess, (None, passwords)).await;
         }
         let turn = self.credentials.turn(account).await;
         let turn = turn.ok_or(BUSY)?;
-        let stored = self.hash_in_force(account, guess).await?;
+        let passwords = self.in_force(account, guess).await?;
         let checked = self
             .credentials
-            .check(turn, account, candidate, stored, now);
+            .check(turn, account, candidate, &passwords, now);
         let checked = checked.await;
         if let Some(stronger) = &checked.stronger {
             self.strengthen(account, guess, stronger).await;
         }
+        self.is_unchanged(account, candidate.kind(), &passwords)?;
         match checked.check {
-            Check::Right(signature) => self.forgive(account, guess).await.map(|()| signature),
+            Check::Right(signature) => self.right(account, guess, (signature, passwords)).await,
             Check::Failed => Err(BUSY),
             // It may be anybody's: a temporary error never counts.
             Check::Wrong if guess.tier == Some(TrustTier::Undecided) => {
@@ -260,29 +272,69 @@ impl Authenticator {
         }
     }
 
+    /// A right guess. An initial password is right and no strike, but opens one door only.
+    async fn right(
+        &self,
+        account: &Account,
+        guess: &Guess<'_>,
+        (signature, passwords): (Option<[u8; 32]>, Passwords),
+    ) -> Result<Proved, No> {
+        if passwords.is_initial(guess.candidate.kind()) && !guess.takes_initial {
+            let reason = "the password is an initial one, to be replaced in the account web first";
+            return Err((Refusal::NotAuthenticated, reason));
+        }
+        self.forgive(account, guess).await?;
+        Ok(Proved {
+            signature,
+            passwords,
+        })
+    }
+
+    /// A password that is changed while the one before is compared ends what that would have come to, be it right
+    /// or wrong.
+    fn is_unchanged(
+        &self,
+        account: &Account,
+        kind: CredentialKind,
+        compared: &Passwords,
+    ) -> Result<(), No> {
+        let (_, passwords) = self.state(account)?;
+        match passwords.version(kind) == compared.version(kind) {
+            true => Ok(()),
+            false => Err((
+                Refusal::Busy,
+                "the password was changed while it was checked",
+            )),
+        }
+    }
+
     fn locks(&self, account: &Account) -> Result<Locks, No> {
         let id = account.id.clone();
         let locks = self.store.read_here(|tx| accounts::locks(tx, &id));
         locks.map_err(|e| unavailable(&e))
     }
 
-    /// The hash to compare with. A mail that was counted before is refused without hashing, and so is one
+    /// The locks of an account, and its passwords in force.
+    fn state(&self, account: &Account) -> Result<(Locks, Passwords), No> {
+        let state = self.store.read_here(|tx| {
+            let locks = accounts::locks(tx, &account.id)?;
+            Ok((locks, Passwords::read(tx, account)?))
+        });
+        state.map_err(|e| unavailable(&e))
+    }
+
+    /// What to compare with. A mail that was counted before is refused without hashing, and so is one
     /// whose account was locked while it waited for its turn.
-    async fn hash_in_force(
-        &self,
-        account: &Arc<Account>,
-        guess: &Guess<'_>,
-    ) -> Result<Option<String>, No> {
+    async fn in_force(&self, account: &Arc<Account>, guess: &Guess<'_>) -> Result<Passwords, No> {
         let (this, identity, tier) = (Arc::clone(account), guess.identity, guess.stopped_as());
-        let (kind, now) = (guess.kind(), guess.now);
+        let now = guess.now;
         let judged = self.store.read(move |tx| {
             if lockout::is_counted(tx, &identity, now)?
                 || accounts::locks(tx, &this.id)?.stop(tier, now)
             {
                 return Ok(None);
             }
-            let hash = kind.map(|kind| credential::in_force(tx, &this, kind));
-            Ok(Some(hash.transpose()?.flatten()))
+            Passwords::read(tx, &this).map(Some)
         });
         let reason = "the same mail was counted before, or the account is locked";
         let judged = judged.await.map_err(|e| unavailable(&e))?;
@@ -291,7 +343,7 @@ impl Authenticator {
 
     /// Keeps a hash by today's parameters. That this fails changes nothing for whoever was right.
     async fn strengthen(&self, account: &Arc<Account>, guess: &Guess<'_>, stronger: &Stronger) {
-        let Some(kind) = guess.kind() else { return };
+        let kind = guess.candidate.kind();
         let (this, stronger, now) = (Arc::clone(account), stronger.clone(), guess.now);
         let kept = self
             .store

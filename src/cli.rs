@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, exit codes of sysexits.
 
 mod account;
+mod audit;
 mod check_config;
 mod demo;
 mod explain;
@@ -49,6 +50,9 @@ enum Sub {
     /// Show, lock and unlock accounts.
     #[command(subcommand)]
     Account(account::Sub),
+    /// Show the audit trail, and find out whether somebody has changed it.
+    #[command(subcommand)]
+    Audit(audit::Sub),
     /// Check all configuration files and report every mistake.
     CheckConfig,
     /// Print a completion script for a shell.
@@ -159,6 +163,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
     serve::forbid_core_dumps();
     match subcommand {
         Sub::Account(sub) => account::run(&sub, &config, json),
+        Sub::Audit(sub) => audit::run(&sub, &config, json),
         Sub::CheckConfig => check_config::run(&config, json),
         Sub::Completions { shell } => {
             let mut out = Vec::new();

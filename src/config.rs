@@ -10,10 +10,11 @@ mod claims;
 mod credential;
 mod destinations;
 mod dns;
+mod effective;
 mod forms;
 mod gateway;
 mod list;
-mod list_file;
+pub mod list_file;
 mod lock;
 mod mail;
 mod mistake;
@@ -46,16 +47,22 @@ use std::path::PathBuf;
 pub use account::Account;
 pub use account::ForwardFormat;
 pub use account::SenderPattern;
+pub use account::Written;
 pub use accounts::Accounts;
 pub use accounts::LoadedAccounts;
 pub use credential::CredentialKind;
 pub use credential::Doors;
 pub use destinations::Destinations;
 pub use dns::Dns;
+pub use effective::Effective;
+pub use effective::Origin;
+pub use effective::Setting;
+pub use effective::Spot;
 pub use gateway::Gateway;
 pub use gateway::Language;
 pub use list::Contact;
 pub use list::ContactList;
+pub use list::MAX_MEMBERS;
 pub use lock::LockOverride;
 pub use mail::Mail;
 pub use mail::Smarthost;
@@ -65,8 +72,13 @@ pub use monitor::Monitor;
 pub use network::Network;
 pub use password::Password;
 pub use phc::is_weak as is_weak_hash;
+pub use profile::AfterReset;
 pub use profile::Policy;
 pub use profile::Profile;
+pub use profile::Reset;
+pub use profile::ResetAddress;
+pub use profile::ResetMethod;
+pub use profile::Split;
 pub use queue::Queue;
 pub use relay::Relay;
 pub use render::Render;
@@ -209,6 +221,11 @@ impl Config {
     /// The configuration in force as TOML, every key with its value; read again it is the same. No
     /// key of the main file is a secret: passwords are hashes and stand in the accounts.
     pub fn effective(&self) -> String {
+        self.tree().to_string()
+    }
+
+    /// Every section with every key.
+    fn tree(&self) -> toml::Table {
         let sections = [
             ("gateway", self.gateway.show()),
             ("smtp", self.smtp.show()),
@@ -239,7 +256,7 @@ impl Config {
             let relays = self.relays.iter().map(|relay| relay.show().into());
             tree.insert("relay".to_owned(), toml::Value::Array(relays.collect()));
         }
-        tree.to_string()
+        tree
     }
 }
 

@@ -3,6 +3,7 @@
 mod number;
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -220,6 +221,20 @@ pub struct FaxFile {
     pub pages: u32,
 }
 
+/// Identification and training before the first page (T.30 phase B, V.17).
+const HANDSHAKE: Duration = Duration::from_secs(15);
+/// What follows each page: its end, the confirmation, training again (T.30 phase D).
+const BETWEEN_PAGES: Duration = Duration::from_secs(4);
+/// Bits in a second, the fastest rate of V.17.
+const LINE_RATE: u64 = 14_400;
+
+/// How long a line is busy with `pages` pages of `bytes` bytes in all (T.6, as error correction sends them).
+/// An estimate: a slower modem or a bad line takes two or three times as long.
+pub fn line_time(pages: u32, bytes: u64) -> Duration {
+    let image = Duration::from_millis(bytes.saturating_mul(8000) / LINE_RATE);
+    HANDSHAKE + BETWEEN_PAGES * pages + image
+}
+
 /// Why a call did not deliver all pages; after T.30 and Q.850.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -300,6 +315,13 @@ pub enum Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_text_keeps_a_line_busy_for_half_a_minute() {
+        // 15 s to begin, 4 s after the page, and 20 kB at 14,400 bit/s.
+        assert_eq!(line_time(1, 20_000), Duration::from_millis(30_111));
+        assert_eq!(line_time(3, 0), Duration::from_secs(27));
+    }
 
     #[test]
     fn the_simulator_is_recognised_before_number_parsing() {

@@ -1,4 +1,7 @@
-//! The way of a received message to stored jobs, on one screen. Every door ends here.
+//! The way of a received message, and of what was composed in a browser, to stored jobs, on one screen.
+//! Every door ends here.
+
+mod composed;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -40,6 +43,8 @@ use crate::submission::Submission;
 use crate::time::Clock;
 use crate::time::Timestamp;
 
+pub use composed::Composed;
+
 /// Refusals of one network that are recorded in a minute.
 const MOST_NOTED: u32 = 120;
 
@@ -72,6 +77,14 @@ pub struct Refused {
     pub not_before: Option<Timestamp>,
 }
 
+/// What the operator is told of a refusal beside its reason.
+struct Noted<'a> {
+    door: &'static str,
+    peer: IpAddr,
+    sender: Option<Address>,
+    verification: Option<&'a Verification>,
+}
+
 impl Intake {
     /// Accepts one message: verified, parse, authenticate, admit, store. The batch is durable when this
     /// returns. `verification` is what the door found out; `None` if nobody is verified.
@@ -92,8 +105,13 @@ impl Intake {
             Err(denied) => {
                 // A wrong password may have locked the account: that is told by mail.
                 self.mail.notify_one();
-                let noted = self.note(&denied, sender.as_ref(), peer, verification.as_ref());
-                noted.await;
+                let about = Noted {
+                    door: "mail",
+                    peer,
+                    sender,
+                    verification: verification.as_ref(),
+                };
+                self.note(&denied, about).await;
                 Err(Refused {
                     not_before: is_timed(&denied.refusal).then_some(floor),
                     refusal: denied.refusal,
@@ -124,15 +142,27 @@ impl Intake {
             now,
         };
         let sender = self.authenticator.sender(&evidence, &directory).await?;
-        let late = |refusal| late(refusal, &sender);
-        self.in_time(&sender, now).map_err(late)?;
-        let admitted =
-            admit::admit(&sender, &recipients, &self.config.destinations).map_err(late)?;
-        let results = verification.map(|found| found.text.clone());
-        let mut order = self
-            .order(submission, &sender, &directory, &message.envelope, now)
-            .map_err(late)?;
-        order.verification = results.unwrap_or_default();
+        let order = || {
+            let mut order = self.order(submission, &sender, &directory, &message.envelope, now)?;
+            order.verification = verification.map_or_else(String::new, |found| found.text.clone());
+            Ok(order)
+        };
+        let delivered = self.deliver(&sender, &recipients, order, now).await;
+        delivered.map_err(|refusal| late(refusal, &sender))
+    }
+
+    /// The second half of the way, the same for every door: what a proved `sender` asks for is admitted and
+    /// stored. The batch is durable when this returns.
+    async fn deliver(
+        &self,
+        sender: &Sender,
+        recipients: &[Recipient],
+        order: impl FnOnce() -> Result<Order, Refusal>,
+        now: Timestamp,
+    ) -> Result<i64, Refusal> {
+        self.in_time(sender, now)?;
+        let admitted = admit::admit(sender, recipients, &self.config.destinations)?;
+        let order = order()?;
         let rules = QueueRules {
             host: self.config.gateway.name.clone(),
             per_account: self.config.queue.per_account,
@@ -149,13 +179,13 @@ impl Intake {
         }
         stored.map_err(|error| {
             tracing::error!(%error, "a submission could not be stored");
-            late(match error {
+            match error {
                 StorageError::InProgress => Refusal::Busy,
                 StorageError::Damaged(_)
                 | StorageError::Database(_)
                 | StorageError::File { .. }
                 | StorageError::Stopped => Refusal::Storage,
-            })
+            }
         })
     }
 
@@ -182,26 +212,26 @@ impl Intake {
 
     /// Tells the operator of a refusal, unless its client is told of all the time: the rest is seen in the
     /// metrics, and nobody fills the disk or keeps it busy with what is refused. That this fails changes nothing for the sender.
-    async fn note(
-        &self,
-        denied: &Denied,
-        sender: Option<&Address>,
-        peer: IpAddr,
-        verification: Option<&Verification>,
-    ) {
-        if !self.noted.take(network(peer), MOST_NOTED, self.clock.now()) {
+    async fn note(&self, denied: &Denied, about: Noted<'_>) {
+        if !self
+            .noted
+            .take(network(about.peer), MOST_NOTED, self.clock.now())
+        {
             return;
         }
         let store = self.authenticator.store.clone();
-        let (denied, sender, now) = (denied.clone(), sender.cloned(), self.clock.now());
-        let whole = verification.map(|found| found.tier);
-        let results = verification.map_or_else(String::new, |found| found.text.clone());
+        let (denied, now) = (denied.clone(), self.clock.now());
+        let whole = about.verification.map(|found| found.tier);
+        let results = about
+            .verification
+            .map_or_else(String::new, |found| found.text.clone());
+        let (door, peer, sender) = (about.door, about.peer, about.sender);
         let writer = store.clone();
         let written = writer.write(move |tx| {
             let account = denied.account.as_ref();
             record::Log::new(tx, store.ids(), now).refused(&record::Refused {
                 account: account.map(|(id, _)| id.as_str()),
-                door: "mail",
+                door,
                 peer,
                 sender: sender.as_ref(),
                 tier: account.map(|(_, tier)| *tier).or(whole),
@@ -296,6 +326,7 @@ impl Intake {
             tier: sender.tier(),
             verification: String::new(),
             documents: submission.documents(render.body_with_attachments)?,
+            pages: None,
         })
     }
 }
@@ -374,7 +405,7 @@ fn is_by_address_alone(sender: &Sender) -> bool {
         Standing::ListsLocked(proof) | Standing::Proved(proof) => proof,
     };
     match proof {
-        Proof::Password | Proof::SmtpAuth => false,
+        Proof::Password | Proof::SmtpAuth | Proof::WebSession => false,
         Proof::SenderAddress | Proof::None => sender.tier() != TrustTier::Proven,
     }
 }

@@ -19,6 +19,29 @@ pub struct LockRule {
     pub lasts: Duration,
 }
 
+impl LockRule {
+    /// `lasts` of a lock that time does not end: a reset of the password does, or somebody who may unlock
+    /// (row T8).
+    pub const UNTIL_RESET: Duration = Duration::MAX;
+
+    /// The end of a lock that begins at `now`.
+    pub fn end(&self, now: Timestamp) -> Timestamp {
+        match self.lasts {
+            Self::UNTIL_RESET => NOT_BY_TIME,
+            lasts => now.plus(lasts),
+        }
+    }
+}
+
+/// The end of a lock that time does not end, as storage keeps it: 9999-01-01, which every form of a time can
+/// still write.
+pub const NOT_BY_TIME: Timestamp = Timestamp::from_ms(253_370_764_800_000);
+
+/// Whether time ends the lock that stands until then; else somebody must.
+pub fn ends_by_time(until: Timestamp) -> bool {
+    until < NOT_BY_TIME
+}
+
 /// Something an account is used for (the effect table, section 6 of the requirements).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
@@ -76,7 +99,7 @@ impl Strikes {
         } else {
             (1, now)
         };
-        let locked_until = (count >= rule.strikes).then(|| now.plus(rule.lasts));
+        let locked_until = (count >= rule.strikes).then(|| rule.end(now));
         Self {
             count,
             first_at,
@@ -203,6 +226,22 @@ mod tests {
     fn counting_begins_anew_after_the_lock() {
         let after = strikes(&[0, 1, 2, 3700]);
         assert_eq!((after.count, after.locked_until), (1, None));
+    }
+
+    #[test]
+    fn t8_a_lock_until_a_reset_does_not_end_by_time() {
+        let rule = LockRule {
+            strikes: 2,
+            lasts: LockRule::UNTIL_RESET,
+            ..RULE
+        };
+        let one = Strikes::default().after_wrong_password(&rule, at(0));
+        let two = one.after_wrong_password(&rule, at(1));
+        assert!(!one.is_locked(at(1)) && two.is_locked(at(1)));
+        let until = two.locked_until.unwrap();
+        assert!(two.is_locked(at(8_000_000_000)) && !ends_by_time(until));
+        assert_eq!(until.rfc3339(), "9999-01-01T00:00:00Z");
+        assert!(ends_by_time(RULE.end(at(0))));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod letter;
 mod notice;
 pub mod outgoing;
 mod report;
+mod reset;
 mod result;
 mod template;
 mod transfer;
@@ -34,6 +35,9 @@ pub use courier::DeliveryError;
 pub use notice::forward;
 pub use notice::lock_notice;
 pub use report::delivery_report;
+pub use reset::Carries;
+pub use reset::ResetFacts;
+pub use reset::reset_mail;
 pub use result::result_mail;
 
 /// A message ready to be sent; its reverse-path is null (RFC 3834 section 3.3).
@@ -168,8 +172,10 @@ pub struct LockFacts {
     pub tier: Option<TrustTier>,
     /// What is locked.
     pub reach: Reach,
-    /// When the lock ends by itself.
+    /// When the lock ends by itself, if it does.
     pub locked_until: Timestamp,
+    /// Whether the reader has a company admin to ask; else the help desk is (row T8).
+    pub has_admin: bool,
     /// The zone in which that is told.
     pub zone: Zone,
     /// The language.

@@ -21,6 +21,7 @@ use crate::admit::AdmittedJob;
 use crate::admit::Fate;
 use crate::admit::Stopped;
 use crate::fax::Document;
+use crate::fax::FaxFile;
 use crate::fax::PageOptions;
 use crate::record::Log;
 use crate::record::Subject;
@@ -72,6 +73,8 @@ pub struct Order {
     pub tier: TrustTier,
     /// The results of verification (RFC 8601); empty if there were none.
     pub verification: String,
+    /// The pages, if somebody has seen them before sending: these are sent, and nothing is rendered.
+    pub pages: Option<FaxFile>,
 }
 
 /// What the reports on all recipients of a mail share (RFC 3464).
@@ -122,13 +125,16 @@ pub async fn enqueue(
     if let Some(going) = going {
         let mut writing = Writing::new(store, going, &order, rules, now)?;
         writing.ask(&order);
-        let file = writing.keep_documents(&order.documents).await?;
-        let stored = writing.clone().store_going().await;
-        if file && !matches!(stored, Ok(kept) if kept == writing.batch.id) {
-            // It belongs to a batch that does not exist: the mail was known, or nothing was stored.
-            let _ = store
-                .blobs()
-                .remove(&jobs::documents_file(writing.batch.id));
+        let files = writing.keep_files(order).await;
+        let stored = match files {
+            Ok(()) => writing.clone().store_going().await,
+            Err(error) => Err(error),
+        };
+        if !matches!(stored, Ok(kept) if kept == writing.batch.id) {
+            // They belong to a batch that does not exist: the mail was known, or nothing was stored.
+            for file in writing.files {
+                let _ = store.blobs().remove(&file);
+            }
         }
         batch = stored?;
     }
@@ -156,6 +162,8 @@ struct Writing {
     /// The recipients about which something was asked, at their place among all. None of what the lock
     /// stopped: that is told in its own way, and at most once an hour.
     asked: Vec<Option<RecipientRow>>,
+    /// The files that were written for it.
+    files: Vec<String>,
     not_before: Timestamp,
     max_calls: usize,
     host: String,
@@ -185,11 +193,13 @@ impl Writing {
                 reply_to: order.reply_to.clone(),
                 page_options: options.map_err(|e| StorageError::Damaged(e.to_string()))?,
                 documents: Some(documents::pack(&[])?),
+                pages: None,
                 stopped: false,
                 created_at: now,
             },
             store: store.clone(),
             asked: Vec::new(),
+            files: Vec::new(),
             max_calls: admitted.account().max_calls.unwrap_or(rules.per_account),
             admitted,
             not_before: order.not_before,
@@ -217,21 +227,29 @@ impl Writing {
         self.asked = order.recipients.iter().map(row).collect();
     }
 
-    /// Packs the documents into the row, or into a file if they are large; whether there is a file.
-    async fn keep_documents(&mut self, documents: &[Document]) -> Result<bool, StorageError> {
-        let packed = documents::pack(documents)?;
+    /// Packs the documents into the row, or into a file if they are large; pages that are known are a file.
+    async fn keep_files(&mut self, order: Order) -> Result<(), StorageError> {
+        let packed = documents::pack(&order.documents)?;
         if packed.len() <= documents::LARGEST_IN_ROW {
             self.batch.documents = Some(packed);
-            return Ok(false);
+        } else {
+            self.batch.documents = None;
+            self.keep_file(jobs::documents_file(self.batch.id), packed)
+                .await?;
         }
-        self.batch.documents = None;
-        let (blobs, file) = (
-            Arc::clone(self.store.blobs()),
-            jobs::documents_file(self.batch.id),
-        );
-        let put = tokio::task::spawn_blocking(move || blobs.put(&file, &packed));
-        put.await.map_err(|_| StorageError::Stopped)??;
-        Ok(true)
+        if let Some(fax) = order.pages {
+            self.batch.pages = Some(fax.pages);
+            self.keep_file(jobs::pages_file(self.batch.id), fax.tiff)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_file(&mut self, file: String, bytes: Vec<u8>) -> Result<(), StorageError> {
+        self.files.push(file.clone());
+        let blobs = Arc::clone(self.store.blobs());
+        let put = tokio::task::spawn_blocking(move || blobs.put(&file, &bytes));
+        put.await.map_err(|_| StorageError::Stopped)?
     }
 
     async fn store_stopped(mut self, stopped: Stopped) -> Result<i64, StorageError> {
@@ -361,14 +379,12 @@ impl Writing {
     }
 
     fn log(&self, tx: &mut dyn Transaction, batch: i64, jobs: usize) -> Result<(), StorageError> {
-        let account = self.admitted.account();
-        Log::new(tx, self.store.ids(), self.now).submitted(
-            Subject::batch(&account.id, batch),
-            self.admitted.address(),
-            self.batch.door,
-            self.batch.proof,
-            jobs,
-        )
+        let about = Subject::batch(&self.admitted.account().id, batch);
+        let mut log = Log::new(tx, self.store.ids(), self.now);
+        let (door, proof) = (self.batch.door, self.batch.proof);
+        log.submitted(about, self.admitted.address(), door, proof, jobs)?;
+        let pages = self.batch.pages.filter(|_| batch == self.batch.id);
+        pages.map_or(Ok(()), |pages| log.rendered(about, pages))
     }
 
     fn desk(&self) -> report::Desk<'_> {

@@ -15,6 +15,7 @@ use crate::status::Status;
 use crate::storage::Ids;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
+use crate::storage::audit;
 use crate::storage::events;
 use crate::storage::events::EventRow;
 use crate::time::Timestamp;
@@ -250,21 +251,21 @@ impl<'a> Log<'a> {
         )
     }
 
-    /// A wrong password was counted.
+    /// A wrong password was counted, from this door and the client's address.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn struck(
         &mut self,
         account: &str,
-        door: &str,
+        (door, peer): (&str, &str),
         tier: Option<TrustTier>,
         strikes: u32,
     ) -> Result<(), StorageError> {
         self.write(
             "struck",
             Subject::account(account),
-            json!({ "door": door, "tier": tier.map(TrustTier::as_str), "strikes": strikes }),
+            json!({ "door": door, "peer": peer, "tier": tier.map(TrustTier::as_str), "strikes": strikes }),
         )
     }
 
@@ -333,28 +334,30 @@ impl<'a> Log<'a> {
     /// # Errors
     /// [`StorageError`].
     pub fn acted(&mut self, act: &Act<'_>) -> Result<(), StorageError> {
-        self.write(
-            "acted",
-            Subject::account(act.account),
-            json!({ "by": act.by, "peer": act.peer, "what": act.what, "detail": act.detail }),
-        )
+        let detail =
+            json!({ "by": act.by, "peer": act.peer, "what": act.what, "detail": act.detail });
+        let event = EventRow {
+            actor: Some(act.by.to_owned()),
+            ..self.event("acted", Subject::account(act.account), &detail)
+        };
+        self.add(event)
     }
 
-    /// An account was locked.
+    /// An account was locked, from this door and the client's address; a command has none.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn locked(
         &mut self,
         account: &str,
-        door: &str,
+        (door, peer): (&str, &str),
         reach: Reach,
         until: Timestamp,
     ) -> Result<(), StorageError> {
         self.write(
             "locked",
             Subject::account(account),
-            json!({ "door": door, "reach": reach.as_str(), "until": until.rfc3339() }),
+            json!({ "door": door, "peer": peer, "reach": reach.as_str(), "until": until.rfc3339() }),
         )
     }
 
@@ -405,7 +408,12 @@ impl<'a> Log<'a> {
         about: Subject<'_>,
         detail: Json,
     ) -> Result<(), StorageError> {
-        let event = EventRow {
+        let event = self.event(kind, about, &detail);
+        self.add(event)
+    }
+
+    fn event(&self, kind: &'static str, about: Subject<'_>, detail: &Json) -> EventRow {
+        EventRow {
             id: self.ids.next(self.now),
             at: self.now,
             kind: kind.to_owned(),
@@ -414,9 +422,15 @@ impl<'a> Log<'a> {
             job: about.job,
             received: about.received,
             sender: None,
+            actor: None,
             detail: detail.to_string(),
-        };
+        }
+    }
+
+    fn add(&mut self, event: EventRow) -> Result<(), StorageError> {
         events::add(self.tx, &event)?;
+        // The log keeps a copy of the chain's end outside of the database.
+        let link = audit::chain(self.tx, &event)?;
         self.tx.after_commit(Box::new(move || {
             tracing::info!(
                 event = event.kind,
@@ -425,6 +439,7 @@ impl<'a> Log<'a> {
                 job = event.job,
                 received = event.received,
                 detail = event.detail,
+                audit = link,
             );
         }));
         Ok(())

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::account::credential::Credentials;
 use crate::account::directory::Directory;
+use crate::account::in_force::InForce;
 use crate::account::lockout::InstallationKey;
 use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
@@ -97,6 +98,7 @@ impl Gateway {
         });
         for batch in restarted.await? {
             store.blobs().remove(&jobs::documents_file(batch))?;
+            store.blobs().remove(&jobs::pages_file(batch))?;
         }
         let (stop, stopping) = watch::channel(false);
         let mut building = Building {
@@ -105,8 +107,9 @@ impl Gateway {
             tasks: JoinSet::new(),
         };
         let authenticator = Arc::new(building.parts.authenticator()?);
-        let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&authenticator))?;
-        let web = building.web_door(authenticator)?;
+        let intake = building.parts.intake(authenticator);
+        let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&intake))?;
+        let web = building.web_door(intake)?;
         let monitor = building.operators_door(setup.metrics).await?;
         building.work()?;
         building
@@ -143,8 +146,10 @@ struct Parts {
     config: Arc<Config>,
     store: Store,
     accounts: Arc<ArcSwap<Directory>>,
+    in_force: Arc<InForce>,
     renderer: Renderer,
     clock: Arc<dyn Clock>,
+    key: InstallationKey,
     health: Arc<Health>,
     reload: Arc<Notify>,
     jobs: Arc<Notify>,
@@ -156,12 +161,15 @@ impl Parts {
         for warning in &setup.loaded.accounts.warnings {
             tracing::warn!(warning);
         }
-        let directory = Directory::new(&setup.loaded.accounts.accounts);
+        let in_force = InForce::start(&setup.loaded.accounts.accounts, store.clone())?;
         Ok(Self {
             renderer: Renderer::new(setup.exe.clone(), &config.render),
+            key: InstallationKey::load_or_create(&config.gateway.data_dir)
+                .context("installation.key")?,
             config,
             store,
-            accounts: Arc::new(ArcSwap::from_pointee(directory)),
+            accounts: Arc::clone(in_force.directory()),
+            in_force,
             clock: Arc::clone(&setup.clock),
             health: Arc::default(),
             reload: Arc::default(),
@@ -179,8 +187,7 @@ impl Parts {
         Ok(Authenticator {
             store: self.store.clone(),
             credentials: Credentials::new(key, cores, config.smtp.password_wait),
-            key: InstallationKey::load_or_create(&config.gateway.data_dir)
-                .context("installation.key")?,
+            key: self.key.clone(),
             lock: config.lock.clone(),
             unproven_reach: config
                 .verify
@@ -189,6 +196,22 @@ impl Parts {
                 .unwrap_or_default(),
             relays: config.relays.clone(),
             host: config.gateway.name.clone(),
+        })
+    }
+}
+
+impl Parts {
+    /// The way in, one for all doors: they share what an account may send in a minute.
+    fn intake(&self, authenticator: Arc<Authenticator>) -> Arc<Intake> {
+        Arc::new(Intake {
+            config: Arc::clone(&self.config),
+            accounts: Arc::clone(&self.accounts),
+            authenticator,
+            work: Arc::clone(&self.jobs),
+            mail: Arc::clone(&self.mail),
+            rate: Rate::default(),
+            noted: Rate::default(),
+            clock: Arc::clone(&self.clock),
         })
     }
 }
@@ -203,21 +226,11 @@ impl Building {
     fn mail_door(
         &mut self,
         config_file: PathBuf,
-        authenticator: Arc<Authenticator>,
+        intake: Arc<Intake>,
     ) -> anyhow::Result<Vec<SocketAddr>> {
         let tls = self.certificate(config_file)?;
         let parts = &self.parts;
         let config = &parts.config;
-        let intake = Intake {
-            config: Arc::clone(config),
-            accounts: Arc::clone(&parts.accounts),
-            authenticator,
-            work: Arc::clone(&parts.jobs),
-            mail: Arc::clone(&parts.mail),
-            rate: Rate::default(),
-            noted: Rate::default(),
-            clock: Arc::clone(&parts.clock),
-        };
         let verifier = Verifier::of(config).context("[dns] servers")?;
         let service = ingress::Service {
             name: config.gateway.name.clone(),
@@ -245,7 +258,7 @@ impl Building {
         Ok(addresses)
     }
 
-    fn web_door(&mut self, authenticator: Arc<Authenticator>) -> anyhow::Result<Vec<SocketAddr>> {
+    fn web_door(&mut self, intake: Arc<Intake>) -> anyhow::Result<Vec<SocketAddr>> {
         let parts = &self.parts;
         let Some(web) = parts.config.web.clone() else {
             return Ok(Vec::new());
@@ -260,10 +273,14 @@ impl Building {
         let site = Arc::new(Site::new(
             Arc::clone(&parts.config),
             web,
-            Arc::clone(&parts.accounts),
-            authenticator,
+            Arc::clone(&parts.in_force),
+            Arc::clone(&intake.authenticator),
             Arc::clone(&parts.clock),
             Arc::clone(&parts.mail),
+            web::Sending {
+                intake,
+                renderer: parts.renderer.clone(),
+            },
         ));
         for listener in listeners {
             let (site, stopping) = (Arc::clone(&site), self.stopping.clone());
@@ -345,6 +362,7 @@ impl Building {
             config: Arc::clone(&parts.config),
             accounts: Arc::clone(&parts.accounts),
             courier: Courier::new(&parts.config.mail.smarthost, &parts.config.gateway.name),
+            key: parts.key.clone(),
             clock: Arc::clone(&parts.clock),
         });
         let jobs = Arc::clone(&parts.jobs);
@@ -368,7 +386,7 @@ impl Building {
         let reloading = reload::Reloading {
             config_file,
             config: Arc::clone(&parts.config),
-            accounts: Arc::clone(&parts.accounts),
+            in_force: Arc::clone(&parts.in_force),
             health: Arc::clone(&parts.health),
             asked: Arc::clone(&parts.reload),
         };
@@ -378,6 +396,14 @@ impl Building {
         let clock = Arc::clone(&parts.clock);
         self.tasks
             .spawn(loops::retain(store, config, clock, self.stopping.clone()));
+        self.tasks.spawn(loops::remind(
+            parts.store.clone(),
+            Arc::clone(&parts.accounts),
+            parts.config.gateway.name.clone(),
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.mail),
+            self.stopping.clone(),
+        ));
         let (renderer, health) = (parts.renderer.clone(), Arc::clone(&parts.health));
         self.tasks.spawn(async move {
             if let Err(error) = renderer.probe().await {

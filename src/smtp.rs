@@ -252,6 +252,8 @@ pub enum Proof {
     SenderAddress,
     /// The client logged in (SMTP AUTH), and the address is one of the account's.
     SmtpAuth,
+    /// A person who has logged in to the account web.
+    WebSession,
 }
 
 impl Proof {
@@ -262,6 +264,7 @@ impl Proof {
             Self::Password => "password",
             Self::SenderAddress => "sender-address",
             Self::SmtpAuth => "smtp-auth",
+            Self::WebSession => "web-session",
         }
     }
 }

@@ -1,21 +1,28 @@
 //! Durable state: one synchronous transaction trait, SQL written once, files for large content.
 //!
-//! The areas ([`jobs`], [`outbox`], [`received`], [`recipients`], [`accounts`], [`events`]) are functions over a
+//! The areas ([`jobs`], [`outbox`], [`received`], [`recipients`], [`resets`], [`accounts`], [`events`], [`audit`]) are functions over a
 //! [`Transaction`]; whoever decides calls several of them inside one [`Store::write`], so that a
 //! decision and everything that follows from it become durable together or not at all. No transaction
 //! can stay open across an await, because bodies are synchronous.
 
 pub mod accounts;
+pub mod ages;
+pub mod audit;
 pub mod blobs;
 pub mod documents;
+pub mod drafts;
 pub mod events;
 mod ids;
 pub mod jobs;
+pub mod lists;
 mod migrations;
 pub mod outbox;
+pub mod people;
 pub mod received;
 pub mod recipients;
+pub mod resets;
 pub mod sessions;
+pub mod settings;
 pub mod shadows;
 mod sqlite;
 

@@ -8,6 +8,7 @@
 mod address;
 mod body;
 mod charset;
+mod composed;
 mod copies;
 mod document;
 mod header;
@@ -24,6 +25,10 @@ mod word;
 pub use address::Recipient;
 pub use address::RecipientError;
 pub use address::recipient;
+pub use composed::Composition;
+pub use composed::Upload;
+pub use composed::compose;
+pub use identity::draft_hash;
 pub use identity::strike_material;
 pub use subject::BodyChoice;
 pub use subject::SubjectOptions;

@@ -43,6 +43,12 @@ impl Timestamp {
             .map_or(Duration::ZERO, Duration::from_millis)
     }
 
+    /// The point that `text` names (RFC 3339, with its zone: `2027-01-15T00:00:00+09:00`).
+    pub fn parse(text: &str) -> Option<Self> {
+        let instant: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(instant.as_millisecond()))
+    }
+
     /// `2026-11-22T09:30:00Z` (RFC 3339, UTC, whole seconds).
     pub fn rfc3339(self) -> String {
         self.instant().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -198,6 +204,15 @@ mod tests {
         assert_eq!(end.since(begin), Duration::from_secs(25 * 3600));
         for bad in ["", "2026-02-30", "2026-11", "yesterday", "9999-12-31"] {
             assert_eq!(tokyo.day(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_point_in_time_is_read_with_its_zone() {
+        let at = Timestamp::parse("2027-01-15T00:00:00+09:00").unwrap();
+        assert_eq!(at.rfc3339(), "2027-01-14T15:00:00Z");
+        for bad in ["", "2027-01-15", "2027-01-15T00:00:00", "tomorrow"] {
+            assert_eq!(Timestamp::parse(bad), None, "{bad}");
         }
     }
 

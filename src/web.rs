@@ -1,12 +1,15 @@
-//! The account web: customers log in and see their faxes. Works without scripts; nothing comes from
-//! another host.
+//! The account web: customers log in and see their faxes. Works without scripts, of which htmx is the
+//! only one; nothing comes from another host.
 //!
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
 //! * `login`, `visitor` - who it is
-//! * `sent`, `job`, `received`, `settings` - one file for each page; `page`, `error`, `words` - their frame
+//! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
 //! * `faxes` - what can be done with faxes, and following them live
+//! * `send` - a fax is composed, seen and sent
+//! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
 
+mod assets;
 mod cookie;
 mod error;
 mod faxes;
@@ -15,15 +18,20 @@ mod guard;
 mod job;
 mod language;
 mod listener;
+mod lists;
 mod login;
 mod page;
+mod password;
 mod picture;
+mod proof;
 mod received;
+mod send;
 mod sent;
 mod settings;
 mod shown;
 mod visitor;
 mod words;
+mod zone;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,7 +40,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header;
 use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::get;
@@ -41,6 +48,7 @@ use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 
 use crate::account::directory::Directory;
+use crate::account::in_force::InForce;
 use crate::account::session::Sessions;
 use crate::admit::rate::Rate;
 use crate::authenticate::Authenticator;
@@ -52,6 +60,7 @@ use crate::time::Timestamp;
 
 pub use listener::bind;
 pub use listener::serve;
+pub use send::Sending;
 
 /// The largest form: a login has three short fields.
 const MOST_BYTES: usize = 64 * 1024;
@@ -68,6 +77,8 @@ pub struct Site {
     web: config::Web,
     /// Accounts in force.
     accounts: Arc<ArcSwap<Directory>>,
+    /// What keeps them true to the files and to what is changed here.
+    in_force: Arc<InForce>,
     /// The one lock.
     authenticator: Arc<Authenticator>,
     /// Who has logged in.
@@ -78,6 +89,8 @@ pub struct Site {
     mail: Arc<Notify>,
     requests: Rate<IpAddr>,
     logins: Rate<IpAddr>,
+    /// What sending needs.
+    send: send::Desk,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
     faxes: faxes::Faxes,
@@ -88,10 +101,11 @@ impl Site {
     pub fn new(
         config: Arc<Config>,
         web: config::Web,
-        accounts: Arc<ArcSwap<Directory>>,
+        in_force: Arc<InForce>,
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
+        sending: Sending,
     ) -> Self {
         let sessions = Sessions {
             store: authenticator.store.clone(),
@@ -103,13 +117,15 @@ impl Site {
         Self {
             config,
             web,
-            accounts,
+            accounts: Arc::clone(in_force.directory()),
+            in_force,
             authenticator,
             sessions,
             clock,
             mail,
             requests: Rate::default(),
             logins: Rate::default(),
+            send: send::Desk::new(sending),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
             faxes,
@@ -141,6 +157,9 @@ pub fn describe_metrics() {
 /// The longest a request may take, its body and its answer included.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same for a form with files, which may come over a slow line and is then turned into pages.
+const PATIENCE_WITH_FILES: Duration = Duration::from_secs(800);
+
 fn router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::to("/sent") }))
@@ -156,25 +175,20 @@ fn router(site: Arc<Site>) -> Router {
         .route("/settings", get(settings::show))
         .route("/settings/sessions", post(settings::end_others))
         .merge(faxes::routes())
+        .merge(lists::routes())
+        .merge(send::routes(&site))
+        .merge(password::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn(zone::scope))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
             guard::limit,
         ))
-        .route("/assets/faxgate.css", get(style))
+        .route("/assets/{name}", get(assets::serve))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
             guard::headers,
         ))
         .with_state(site)
-}
-
-async fn style() -> impl axum::response::IntoResponse {
-    const STYLE: &str = include_str!("web/assets/faxgate.css");
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-    ];
-    (headers, STYLE)
 }

@@ -1,5 +1,7 @@
 //! Passwords: hashing, checking on a bounded pool, and the memory of what was proved lately.
 
+mod stored;
+
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +15,6 @@ use argon2::password_hash::phc::PasswordHash;
 use hmac::Hmac;
 use hmac::KeyInit;
 use hmac::Mac;
-use sha2::Digest;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -23,13 +24,16 @@ use tokio::sync::Semaphore;
 use crate::account::scram;
 use crate::config::Account;
 use crate::config::CredentialKind;
-use crate::config::ScramVerifier;
 use crate::config::is_weak_hash;
 use crate::secret::Secret;
-use crate::storage::StorageError;
-use crate::storage::Transaction;
-use crate::storage::accounts;
 use crate::time::Timestamp;
+
+pub use stored::Current;
+pub use stored::Passwords;
+pub use stored::change;
+pub use stored::in_force;
+pub use stored::strengthen;
+pub(in crate::account) use stored::version;
 
 /// A longer password is wrong without being hashed: hashing must not be made expensive from outside.
 pub const MOST_CHARACTERS: usize = 128;
@@ -83,6 +87,16 @@ impl Checked {
     }
 }
 
+/// What became of a new password.
+pub enum Renewed {
+    /// Its hash.
+    Hash(String),
+    /// It is one of those that it must not be.
+    Used,
+    /// It could not be hashed.
+    Failed,
+}
+
 /// What somebody offers as proof of who it is.
 #[derive(Clone, Copy)]
 pub enum Candidate<'a> {
@@ -90,6 +104,8 @@ pub enum Candidate<'a> {
     Password(CredentialKind, &'a Secret),
     /// A signature of a SCRAM client.
     Scram {
+        /// The kind that its door asks for: the verifier is made of that password.
+        kind: CredentialKind,
         /// The text that is signed, `AuthMessage`.
         signed: &'a str,
         /// `ClientProof`.
@@ -98,6 +114,13 @@ pub enum Candidate<'a> {
 }
 
 impl Candidate<'_> {
+    /// The kind of password that it proves.
+    pub fn kind(&self) -> CredentialKind {
+        match self {
+            Self::Password(kind, _) | Self::Scram { kind, .. } => *kind,
+        }
+    }
+
     /// Whether the account has a credential of this kind. What is stored only ever replaces one that the
     /// accounts file has.
     pub fn can_be_of(&self, account: &Account) -> bool {
@@ -150,7 +173,14 @@ impl Credentials {
 
     /// Whether this password was proved for the account within the last minutes. Says nothing about a
     /// password that is wrong: that one always goes on to [`Credentials::check`].
-    pub fn is_proven(&self, account: &Account, candidate: Candidate<'_>, now: Timestamp) -> bool {
+    /// `passwords` are those in force: one that was changed is proven no more.
+    pub fn is_proven(
+        &self,
+        account: &Account,
+        candidate: Candidate<'_>,
+        passwords: &Passwords,
+        now: Timestamp,
+    ) -> bool {
         let Candidate::Password(kind, password) = candidate else {
             return false;
         };
@@ -161,7 +191,7 @@ impl Credentials {
         let entry = kinds.and_then(|kinds| kinds.get(&kind));
         let entry = entry.filter(|entry| now < entry.until);
         entry.is_some_and(|entry| {
-            let mac = self.mac(account, kind, password);
+            let mac = self.mac(account, (kind, password), passwords);
             mac.ct_eq(&entry.mac).into()
         })
     }
@@ -189,31 +219,37 @@ impl Credentials {
         tokio::time::timeout(self.wait, both).await.ok()?
     }
 
-    /// Compares with the account's credential of the same kind; `stored` is the hash in force, which
-    /// [`in_force`] knows. A right password is remembered.
+    /// Compares with the account's credential of the same kind among those in force. A right password is
+    /// remembered.
     pub async fn check(
         &self,
         turn: Turn,
         account: &Account,
         candidate: Candidate<'_>,
-        stored: Option<String>,
+        passwords: &Passwords,
         now: Timestamp,
     ) -> Checked {
-        match (candidate, stored, &account.scram) {
-            (Candidate::Password(kind, password), Some(hash), _) => {
-                let checked = hashed(hash, password, turn).await;
+        match candidate {
+            Candidate::Password(kind, password) => {
+                let Some(current) = passwords.of(kind) else {
+                    return Checked::by(Check::Wrong, turn);
+                };
+                let checked = hashed(current.hash.clone(), password, turn).await;
                 if checked.check == Check::Right(None) {
-                    self.remember(account, kind, password, now);
+                    self.remember(account, (kind, password), passwords, now);
                 }
                 checked
             }
-            (Candidate::Scram { signed, proof }, _, Some(verifier)) => {
-                let signature = scram::check(verifier, signed, proof);
+            Candidate::Scram {
+                kind,
+                signed,
+                proof,
+            } => {
+                let verifier = account.scram.as_ref();
+                let verifier = verifier.filter(|_| passwords.keep_scram(kind));
+                let signature = verifier.and_then(|verifier| scram::check(verifier, signed, proof));
                 let check = signature.map_or(Check::Wrong, |ours| Check::Right(Some(ours)));
                 Checked::by(check, turn)
-            }
-            (Candidate::Password(..), None, _) | (Candidate::Scram { .. }, _, None) => {
-                Checked::by(Check::Wrong, turn)
             }
         }
     }
@@ -229,9 +265,15 @@ impl Credentials {
         })
     }
 
-    fn remember(&self, account: &Account, kind: CredentialKind, password: &Secret, now: Timestamp) {
+    fn remember(
+        &self,
+        account: &Account,
+        (kind, password): (CredentialKind, &Secret),
+        passwords: &Passwords,
+        now: Timestamp,
+    ) {
         let entry = Proven {
-            mac: self.mac(account, kind, password),
+            mac: self.mac(account, (kind, password), passwords),
             until: now.plus(REMEMBERED),
         };
         if let Ok(mut proven) = self.proven.lock() {
@@ -245,101 +287,47 @@ impl Credentials {
 
     /// Names all credentials of the account in their present state: a session that was proved by others
     /// has ended.
-    pub fn version(&self, account: &Account) -> [u8; 32] {
-        version(&self.key, account, account.profile.doors.smtp)
+    pub fn version(&self, account: &Account, passwords: &Passwords, now: Timestamp) -> [u8; 32] {
+        version(
+            &self.key,
+            account,
+            passwords,
+            account.profile.doors(now).smtp,
+        )
     }
 
-    /// Bound to the hash in the accounts file: a changed password is a miss without anybody telling us.
-    fn mac(&self, account: &Account, kind: CredentialKind, password: &Secret) -> [u8; 32] {
-        let stored = account.hash(kind).unwrap_or_default();
+    /// Bound to the password in force: one that was changed is a miss without anybody telling us.
+    fn mac(
+        &self,
+        account: &Account,
+        (kind, password): (CredentialKind, &Secret),
+        passwords: &Passwords,
+    ) -> [u8; 32] {
         keyed(
             &self.key,
             [
                 account.id.as_bytes(),
                 kind.as_str().as_bytes(),
-                stored.as_bytes(),
+                &passwords.version(kind)[..],
                 password.expose().as_bytes(),
             ],
         )
     }
-}
 
-/// All credentials of the account in their present state, and which kind its door asks for, under `key`.
-pub(super) fn version(key: &[u8; 32], account: &Account, asked_for: CredentialKind) -> [u8; 32] {
-    let scram = account.scram.as_ref().map(ScramVerifier::text);
-    let scram = scram.unwrap_or_default();
-    let own = [&b"version"[..], account.id.as_bytes(), scram.as_bytes()];
-    let certificates = account.client_certificates.iter().map(|print| &print[..]);
-    let passwords = account.passwords.iter();
-    let passwords = passwords.flat_map(|(kind, hash)| [kind.as_str(), hash.as_str()]);
-    // Where another kind is asked for now, the one that was asked for opens no door any more.
-    let passwords = passwords.chain([asked_for.as_str()]).map(str::as_bytes);
-    let all = own.into_iter().chain(passwords).chain(certificates);
-    keyed(key, all)
-}
-
-/// The hash of this kind that is in force: the stored one, if it replaces the one in the accounts file as
-/// that is now; else the latter. `None`: the account has no such password.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn in_force(
-    tx: &mut dyn Transaction,
-    account: &Account,
-    kind: CredentialKind,
-) -> Result<Option<String>, StorageError> {
-    let Some(written) = account.hash(kind) else {
-        return Ok(None);
-    };
-    let stored = accounts::credential(tx, &account.id, kind.as_str())?;
-    let stored = stored.filter(|stored| stored.replaces == fingerprint(written));
-    Ok(Some(
-        stored.map_or_else(|| written.to_owned(), |stored| stored.hash),
-    ))
-}
-
-/// Stores a hash of the same password in the place of the weaker one, if that is in force still: a password
-/// that was changed while the old one was checked stays changed. Whether it was stored.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn strengthen(
-    tx: &mut dyn Transaction,
-    account: &Account,
-    kind: CredentialKind,
-    stronger: &Stronger,
-    now: Timestamp,
-) -> Result<bool, StorageError> {
-    let written = account.hash(kind).unwrap_or_default();
-    let (id, replaces) = (&account.id, fingerprint(written));
-    if in_force(tx, account, kind)?.as_deref() != Some(&stronger.instead_of) {
-        return Ok(false);
+    /// Hashes `password` as a new one, unless it is one of those that were hashed to `used`. Nothing is remembered and
+    /// nothing counted. `turn` is held until it is done.
+    pub async fn renew(turn: Turn, used: Vec<String>, password: &Secret) -> Renewed {
+        let password = password.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let renewed = match used.iter().any(|hash| verify(hash, &password)) {
+                true => Renewed::Used,
+                false => hash(&password).map_or(Renewed::Failed, Renewed::Hash),
+            };
+            drop(turn);
+            renewed
+        });
+        work.await.unwrap_or(Renewed::Failed)
     }
-    accounts::set_credential(tx, id, kind.as_str(), &replaces, &stronger.hash, now)?;
-    Ok(true)
-}
-
-/// Stores `hash`, of another password, in the place of the one of this kind; `initial` if that must be replaced
-/// before anything else is done with it. The one in the accounts file is out of force until somebody writes
-/// another one there.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn change(
-    tx: &mut dyn Transaction,
-    account: &Account,
-    kind: CredentialKind,
-    hash: &str,
-    initial: bool,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    let replaces = fingerprint(account.hash(kind).unwrap_or_default());
-    let word = kind.as_str();
-    accounts::change_credential(tx, &account.id, word, &replaces, (hash, initial), now)
-}
-
-fn fingerprint(hash: &str) -> [u8; 32] {
-    Sha256::digest(hash.as_bytes()).into()
 }
 
 /// HMAC-SHA256 over `pieces`, each with its length, so that no two lists of pieces collide.

@@ -5,17 +5,27 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use crate::account::overlay::Changed;
+use crate::account::overlay::Overlaid;
+use crate::account::overlay::Overlay;
 use crate::config::Account;
 use crate::config::Accounts;
+use crate::config::ResetMethod;
 use crate::config::SenderPattern;
 use crate::fax::FaxNumber;
 use crate::lock::LockRule;
 use crate::smtp::Address;
+use crate::storage::StorageError;
+use crate::storage::Store;
 
 /// All accounts of one snapshot, indexed. Cheap to ask, also with 100,000 accounts.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
+    /// As the files say.
+    written: Accounts,
     accounts: Vec<Arc<Account>>,
+    /// Accounts that were changed in the web, or have lists made there.
+    overlaid: HashMap<String, Overlaid>,
     ids: HashMap<String, Arc<Account>>,
     /// Login IDs in lower case.
     login_ids: HashMap<String, Arc<Account>>,
@@ -30,20 +40,68 @@ pub struct Directory {
     scram: bool,
     /// The lock of the profile that most accounts have.
     usual_lock: Option<LockRule>,
+    /// Whether every account is told at a reset that its address does not match.
+    discloses: bool,
+    /// Whether any account may ask for a reset by its login ID alone.
+    reset_by_login_id: bool,
 }
 
 impl Directory {
-    /// Indexes `accounts`. Where two claim the same, which [`Accounts::load`] refuses, the first has it.
+    /// Indexes accounts as the files say, whatever was changed in the web: for what looks at files only.
+    /// Where two claim the same, which [`Accounts::load`] refuses, the first has it.
     pub fn new(accounts: &Accounts) -> Self {
+        Self::over(accounts, &Overlay::default())
+    }
+
+    /// Indexes the accounts that are in force: `written` in the files, some of it changed by `overlay`.
+    pub fn over(written: &Accounts, overlay: &Overlay) -> Self {
+        let (accounts, overlaid) = overlay.over(written);
         let mut directory = Self {
-            accounts: accounts.accounts.clone(),
+            written: written.clone(),
+            overlaid,
             ..Self::default()
         };
-        for account in &accounts.accounts {
+        for account in &accounts {
             directory.add(account);
         }
-        directory.usual_lock = usual_lock(&accounts.accounts);
+        directory.usual_lock = usual_lock(&accounts);
+        let mut resets = accounts.iter().map(|it| &it.profile.reset);
+        directory.discloses = resets.clone().all(|reset| reset.disclose_mismatch);
+        directory.reset_by_login_id =
+            resets.any(|reset| reset.method == ResetMethod::TemporaryPassword);
+        directory.accounts = accounts;
         directory
+    }
+
+    /// The accounts in force beside a gateway that serves `store`: for commands.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn beside(written: &Accounts, store: &Store) -> Result<Self, StorageError> {
+        let overlay = store.read_here(|tx| Overlay::read(tx, &Overlay::default()))?;
+        Ok(Self::over(written, &overlay))
+    }
+
+    /// All accounts as the files say.
+    pub fn written(&self) -> &Accounts {
+        &self.written
+    }
+
+    /// The account with this id as its file says: what [`crate::account::overlay::set`] changes.
+    pub fn as_written(&self, id: &str) -> Option<&Arc<Account>> {
+        let overlaid = self.overlaid.get(id).map(|overlaid| &overlaid.written);
+        overlaid.or_else(|| self.by_id(id))
+    }
+
+    /// What of the account with this id was changed in the web and is in force, the oldest change first.
+    pub fn changed(&self, id: &str) -> &[Changed] {
+        let overlaid = self.overlaid.get(id);
+        overlaid.map_or(&[], |overlaid| overlaid.changed.as_slice())
+    }
+
+    /// The accounts that were changed in the web, or have lists made there.
+    pub fn overlaid(&self) -> impl Iterator<Item = &Overlaid> {
+        self.overlaid.values()
     }
 
     /// The account with this id.
@@ -86,6 +144,17 @@ impl Directory {
     /// The lock of the profile that most accounts have: login IDs that nobody has are answered by it.
     pub fn usual_lock(&self) -> Option<LockRule> {
         self.usual_lock
+    }
+
+    /// Whether a reset says of login IDs that nobody has that there is no such account: only where it says so
+    /// of every account, for otherwise silence would name one.
+    pub fn discloses_strangers(&self) -> bool {
+        self.discloses
+    }
+
+    /// Whether any account may ask for a reset by its login ID alone (row W3).
+    pub fn resets_by_login_id(&self) -> bool {
+        self.reset_by_login_id
     }
 
     /// How many accounts there are.

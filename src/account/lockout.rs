@@ -6,9 +6,9 @@
 use std::path::Path;
 
 use crate::account::credential;
+use crate::account::credential::Passwords;
 use crate::account::credential::keyed;
 use crate::config::Account;
-use crate::config::CredentialKind;
 use crate::config::ScramVerifier;
 use crate::lock::LockRule;
 use crate::lock::Reach;
@@ -68,16 +68,15 @@ impl InstallationKey {
         Ok(Self(key))
     }
 
-    /// The identity of a wrong password: account, its stored hash, and the mail it came in. The hash is
-    /// part of it, so that the same mail is judged afresh once the password was changed.
+    /// The identity of a wrong password: account, the password in force by its version, and the mail it came in.
+    /// The version is part of it, so that the same mail is judged afresh once the password was changed.
     pub fn strike_identity<'a>(
         &self,
         account: &'a Account,
-        kind: CredentialKind,
+        version: &'a [u8; 32],
         mail: impl IntoIterator<Item = &'a [u8]>,
     ) -> [u8; 32] {
-        let stored = account.hash(kind).unwrap_or_default();
-        let about = [account.id.as_bytes(), stored.as_bytes()];
+        let about = [account.id.as_bytes(), &version[..]];
         keyed(&self.0, about.into_iter().chain(mail))
     }
 
@@ -89,13 +88,29 @@ impl InstallationKey {
 
     /// Names all credentials of the account in their present state, for the account web; unlike
     /// [`Credentials::version`](crate::account::credential::Credentials::version) the same after a restart.
-    pub(super) fn credentials(&self, account: &Account) -> [u8; 32] {
-        credential::version(&self.0, account, account.profile.doors.web)
+    pub(super) fn credentials(
+        &self,
+        account: &Account,
+        passwords: &Passwords,
+        now: Timestamp,
+    ) -> [u8; 32] {
+        let asked_for = account.profile.doors(now).web;
+        credential::version(&self.0, account, passwords, asked_for)
     }
 
     /// What a form carries that was made for the browser with this cookie.
     pub(super) fn csrf(&self, cookie: &str) -> [u8; 32] {
         keyed(&self.0, [&b"csrf"[..], cookie.as_bytes()])
+    }
+
+    /// What resets of passwords are made of, and named by; `purpose` keeps one thing apart from another.
+    pub(super) fn reset<'a>(
+        &self,
+        purpose: &'a str,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> [u8; 32] {
+        let purpose = [&b"reset"[..], purpose.as_bytes()];
+        keyed(&self.0, purpose.into_iter().chain(pieces))
     }
 
     /// Salt and iterations for a SCRAM login ID that has none: for one login ID always the same, so
@@ -180,11 +195,12 @@ pub fn count(
     accounts::set_strikes(tx, &strike.account, strike.reach, &after)?;
     accounts::count_identity(tx, &strike.identity, &strike.account, now, day_before(now))?;
     let mut log = Log::new(tx, ids, now);
-    log.struck(&strike.account, strike.door, strike.tier, after.count)?;
+    let from = (strike.door, strike.peer.as_str());
+    log.struck(&strike.account, from, strike.tier, after.count)?;
     let Some(until) = after.locked_until else {
         return Ok(Counted::Now);
     };
-    log.locked(&strike.account, strike.door, strike.reach, until)?;
+    log.locked(&strike.account, from, strike.reach, until)?;
     add_notice(tx, ids, strike, until)?;
     let door = strike.door;
     tx.after_commit(Box::new(move || {
@@ -225,14 +241,14 @@ pub fn lock(
     rule: &LockRule,
     now: Timestamp,
 ) -> Result<Timestamp, StorageError> {
-    let until = now.plus(rule.lasts);
+    let until = rule.end(now);
     let strikes = Strikes {
         count: rule.strikes,
         first_at: now,
         locked_until: Some(until),
     };
     accounts::set_strikes(tx, account, Reach::Everything, &strikes)?;
-    Log::new(tx, ids, now).locked(account, "command", Reach::Everything, until)?;
+    Log::new(tx, ids, now).locked(account, ("command", ""), Reach::Everything, until)?;
     Ok(until)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
+use crate::account::credential::Passwords;
 use crate::account::directory::Directory;
 use crate::account::lockout::InstallationKey;
 use crate::config::Account;
@@ -70,6 +71,8 @@ pub struct Found {
     pub account: Arc<Account>,
     /// When its password was last typed.
     pub proved_at: Timestamp,
+    /// The passwords of the account that are in force.
+    pub passwords: Passwords,
 }
 
 /// An open session, as its owner sees it.
@@ -97,14 +100,16 @@ pub enum NotOpened {
 }
 
 impl Sessions {
-    /// Opens a session for `account`, which has just been proved; always under a new cookie, so that nobody
-    /// can have planted it.
+    /// Opens a session for `account`, which has just been proved while these `passwords` were in force: if any of
+    /// them was changed meanwhile, the session has ended already. Always under a new cookie, so that nobody can
+    /// have planted it.
     ///
     /// # Errors
     /// [`NotOpened`].
     pub async fn open(
         &self,
         account: &Account,
+        passwords: &Passwords,
         peer: String,
         now: Timestamp,
     ) -> Result<Cookie, NotOpened> {
@@ -112,7 +117,7 @@ impl Sessions {
         let row = SessionRow {
             name: sessions::name_of(cookie.expose()),
             account: account.id.clone(),
-            credentials: self.key.credentials(account),
+            credentials: self.key.credentials(account, passwords, now),
             peer,
             opened_at: now,
             seen_at: now,
@@ -139,16 +144,22 @@ impl Sessions {
     ) -> Result<Option<Found>, StorageError> {
         let name = sessions::name_of(cookie.expose());
         let limits = (self.idle, self.lasts);
-        let row = self
-            .store
-            .read_here(|tx| sessions::find(tx, &name, limits, now))?;
-        let Some(row) = row else { return Ok(None) };
-        let account = directory.by_id(&row.account);
-        let same = |account: &&Arc<Account>| {
-            let credentials = self.key.credentials(account);
-            credentials.ct_eq(&row.credentials).into()
+        let found = self.store.read_here(|tx| {
+            let Some(row) = sessions::find(tx, &name, limits, now)? else {
+                return Ok(None);
+            };
+            let Some(account) = directory.by_id(&row.account) else {
+                return Ok(Some((row, None)));
+            };
+            let passwords = Passwords::read(tx, account)?;
+            let credentials = self.key.credentials(account, &passwords, now);
+            let same: bool = credentials.ct_eq(&row.credentials).into();
+            Ok(Some((row, same.then_some((account, passwords)))))
+        })?;
+        let Some((row, in_force)) = found else {
+            return Ok(None);
         };
-        let Some(account) = account.filter(same) else {
+        let Some((account, passwords)) = in_force else {
             self.store.write(move |tx| sessions::end(tx, &name)).await?;
             return Ok(None);
         };
@@ -161,6 +172,7 @@ impl Sessions {
         Ok(Some(Found {
             account: Arc::clone(account),
             proved_at: row.proved_at,
+            passwords,
         }))
     }
 
@@ -177,12 +189,17 @@ impl Sessions {
     ) -> Result<bool, StorageError> {
         let name = sessions::name_of(cookie.expose());
         let limits = (self.idle, self.lasts);
-        let row = self
-            .store
-            .read_here(|tx| sessions::find(tx, &name, limits, now))?;
-        let Some(row) = row else { return Ok(false) };
-        let account = directory.by_id(&row.account);
-        Ok(account.is_some_and(|account| self.key.credentials(account) == row.credentials))
+        self.store.read_here(|tx| {
+            let Some(row) = sessions::find(tx, &name, limits, now)? else {
+                return Ok(false);
+            };
+            let Some(account) = directory.by_id(&row.account) else {
+                return Ok(false);
+            };
+            let passwords = Passwords::read(tx, account)?;
+            let credentials = self.key.credentials(account, &passwords, now);
+            Ok(credentials.ct_eq(&row.credentials).into())
+        })
     }
 
     /// The password of the session with this cookie was typed again.
@@ -207,12 +224,14 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Vec<Open>, StorageError> {
         let limits = (self.idle, self.lasts);
-        let rows = self
-            .store
-            .read_here(|tx| sessions::of_account(tx, &account.id, limits, now))?;
+        let read = self.store.read_here(|tx| {
+            let rows = sessions::of_account(tx, &account.id, limits, now)?;
+            Ok((rows, Passwords::read(tx, account)?))
+        });
+        let (rows, passwords) = read?;
         let (own, credentials) = (
             sessions::name_of(cookie.expose()),
-            self.key.credentials(account),
+            self.key.credentials(account, &passwords, now),
         );
         let in_force = rows
             .into_iter()
@@ -310,6 +329,13 @@ mod tests {
         }
     }
 
+    async fn opened(sessions: &Sessions, account: &Account) -> Cookie {
+        let read = sessions.store.read_here(|tx| Passwords::read(tx, account));
+        let passwords = read.unwrap();
+        let opened = sessions.open(account, &passwords, "::1".into(), NOW);
+        opened.await.unwrap()
+    }
+
     async fn is_open(sessions: &Sessions, cookie: &Cookie, directory: &Directory) -> bool {
         let found = sessions.find(cookie, directory, NOW).await;
         found.unwrap().is_some()
@@ -320,8 +346,7 @@ mod tests {
         let (folder, store) = scratch();
         let directory = directory("kaki8sample");
         let account = directory.by_id("tanaka").unwrap();
-        let opened = sessions(&store, folder.path());
-        let cookie = opened.open(account, "::1".into(), NOW).await.unwrap();
+        let cookie = opened(&sessions(&store, folder.path()), account).await;
         let again = sessions(&store, folder.path());
         assert!(is_open(&again, &cookie, &directory).await);
         let stranger = Cookie::random().unwrap();
@@ -336,7 +361,7 @@ mod tests {
         let before = directory("kaki8sample");
         let account = before.by_id("tanaka").unwrap();
         let sessions = sessions(&store, folder.path());
-        let cookie = sessions.open(account, "::1".into(), NOW).await.unwrap();
+        let cookie = opened(&sessions, account).await;
         assert!(!is_open(&sessions, &cookie, &directory("kaki9sample")).await);
         assert!(!is_open(&sessions, &cookie, &before).await, "for good");
     }

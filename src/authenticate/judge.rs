@@ -205,6 +205,29 @@ pub fn judge<'a>(
     }
 }
 
+/// Judges what a person sends who has logged in to the account web: while a lock stops logins nothing goes,
+/// but a list is answered with 6002 (row C4). Nothing is guessed here, so nothing is counted.
+///
+/// # Errors
+/// [`Refusal::NotAuthenticated`], and why.
+pub fn judge_session(
+    account: &Account,
+    locks: &Locks,
+    recipients: &[Recipient],
+    now: Timestamp,
+) -> Result<Standing, (Refusal, &'static str)> {
+    if Use::LogIn.stops_while_locked() && locks.stop(TrustTier::Proven, now) {
+        return match has_list(account, recipients) {
+            true => Ok(Standing::LockedUnproved),
+            false => Err((Refusal::NotAuthenticated, "the account is locked")),
+        };
+    }
+    Ok(match locks.stop_lists(now) {
+        true => Standing::ListsLocked(Proof::WebSession),
+        false => Standing::Proved(Proof::WebSession),
+    })
+}
+
 /// How the sender of a mail of this account is proved.
 fn way(selected: &Selected) -> Use {
     match (selected.logged_in, selected.account.password_in_body) {
@@ -246,6 +269,47 @@ fn has_list(account: &Account, recipients: &[Recipient]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_sends_nothing_while_logins_are_locked_and_no_list_while_lists_are() {
+        use crate::lock::Strikes;
+        let folder = tempfile::tempdir().unwrap();
+        let text = "[[account]]\nid = \"tanaka\"\nsenders = [\"t@x.example\"]\n\
+                    [[account.list]]\nname = \"shops\"\nmembers = [{ number = \"0312345678\" }]\n";
+        std::fs::write(folder.path().join("accounts.toml"), text).unwrap();
+        let main = folder.path().join("faxgate.toml");
+        let accounts = config::Accounts::load(&main, &config::Config::default()).unwrap();
+        let directory = Directory::new(&accounts);
+        let account = directory.by_id("tanaka").unwrap();
+        let now = Timestamp::from_ms(1_800_000_000_000);
+        let locked = Strikes {
+            count: 3,
+            first_at: now,
+            locked_until: Some(now.plus(std::time::Duration::from_secs(1))),
+        };
+        let whole = Locks {
+            everything: locked,
+            ..Locks::default()
+        };
+        let lists = Locks {
+            unproven: locked,
+            ..Locks::default()
+        };
+        let number = [Recipient::Fax(crate::fax::Destination::Simulator(0))];
+        let list = [Recipient::List("shops".into())];
+        let session = Proof::WebSession;
+        for (locks, recipients, expected) in [
+            (Locks::default(), &number, Some(Standing::Proved(session))),
+            (Locks::default(), &list, Some(Standing::Proved(session))),
+            (lists, &number, Some(Standing::ListsLocked(session))),
+            (lists, &list, Some(Standing::ListsLocked(session))),
+            (whole, &number, None),
+            (whole, &list, Some(Standing::LockedUnproved)),
+        ] {
+            let judged = judge_session(account, &locks, recipients, now);
+            assert_eq!(judged.ok(), expected, "{locks:?} {recipients:?}");
+        }
+    }
 
     #[test]
     fn where_errors_are_accepted_a_full_queue_or_a_policy_still_defers() {

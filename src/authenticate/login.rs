@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use crate::account::certificate;
 use crate::account::credential::Candidate;
+use crate::account::credential::Passwords;
 use crate::account::directory::Directory;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Guess;
 use crate::config::Account;
 use crate::config::CredentialKind;
+use crate::lock::Locks;
 use crate::lock::Reach;
 use crate::lock::Use;
 use crate::refusal::Refusal;
@@ -25,6 +27,8 @@ use crate::time::Timestamp;
 pub struct LoggedIn {
     /// Whose it is.
     pub account: Arc<Account>,
+    /// The passwords that were in force when it was proved: what it opens ends when one of them changes.
+    pub passwords: Passwords,
     /// What a SCRAM client is shown in return (`ServerSignature`).
     pub signature: Option<[u8; 32]>,
 }
@@ -60,11 +64,12 @@ impl LoginDoor {
         }
     }
 
-    /// The password of the account that it asks for.
-    pub fn kind(self, account: &Account) -> CredentialKind {
+    /// The password of the account that it asks for at `now`.
+    pub fn kind(self, account: &Account, now: Timestamp) -> CredentialKind {
+        let doors = account.profile.doors(now);
         match self {
-            Self::Smtp => account.profile.doors.smtp,
-            Self::Web => account.profile.doors.web,
+            Self::Smtp => doors.smtp,
+            Self::Web => doors.web,
         }
     }
 }
@@ -98,43 +103,43 @@ impl Authenticator {
         directory: &Directory,
         now: Timestamp,
     ) -> Result<LoggedIn, Refusal> {
+        let account = directory.by_login_id(&login.login_id);
+        let kind = account.map_or(CredentialKind::Password, |account| door.kind(account, now));
         let candidate = match &login.proof {
-            LoginProof::Password(password) => {
-                let kind = directory
-                    .by_login_id(&login.login_id)
-                    .map_or(CredentialKind::Password, |account| door.kind(account));
-                Candidate::Password(kind, password)
-            }
-            LoginProof::Scram { signed, proof } => Candidate::Scram { signed, proof },
+            LoginProof::Password(password) => Candidate::Password(kind, password),
+            LoginProof::Scram { signed, proof } => Candidate::Scram {
+                kind,
+                signed,
+                proof,
+            },
             LoginProof::Certificate(certificate) => {
                 return self.external(login, certificate, directory, now);
             }
         };
-        let account = directory.by_login_id(&login.login_id);
         let Some(account) = account.filter(|account| candidate.can_be_of(account)) else {
             // Nobody's, or of an account without such a credential: nothing can be guessed here, so
             // nothing is counted, and nothing is hashed either. A stranger with made-up login IDs
             // would take the turns of customers; the door answers at a fixed time, which hides that.
             return Err(Refusal::NotAuthenticated);
         };
-        if self.stops_logins(account, now)? {
-            return Err(Refusal::NotAuthenticated);
-        }
+        let passwords = self.passwords_of_open(account, now)?;
         let guess = Guess {
             candidate,
-            identity: self.identity(door, login, account),
+            identity: self.identity(door, login, account, &passwords.version(kind)),
             door: door.as_str(),
             peer: login.peer.to_string(),
             tier: None,
             // Whoever guesses here guesses at what proves a sender.
             reach: Reach::Everything,
+            takes_initial: door == LoginDoor::Web,
             now,
         };
-        let checked = self.check(account, &guess).await;
-        let signature = checked.map_err(|(refusal, _)| refusal)?;
+        let checked = self.check(account, &guess, passwords).await;
+        let proved = checked.map_err(|(refusal, _)| refusal)?;
         Ok(LoggedIn {
             account: Arc::clone(account),
-            signature,
+            passwords: proved.passwords,
+            signature: proved.signature,
         })
     }
 
@@ -152,17 +157,21 @@ impl Authenticator {
         let own =
             |account: &&Arc<Account>| asked.is_empty() || account.login_id.to_lowercase() == asked;
         let account = account.filter(own).ok_or(Refusal::NotAuthenticated)?;
-        if self.stops_logins(account, now)? {
-            return Err(Refusal::NotAuthenticated);
-        }
         Ok(LoggedIn {
+            passwords: self.passwords_of_open(account, now)?,
             account: Arc::clone(account),
             signature: None,
         })
     }
 
     /// What a wrong login is counted under: never stored but as an HMAC (promise P4).
-    fn identity(&self, door: LoginDoor, login: &Login, account: &Account) -> [u8; 32] {
+    fn identity(
+        &self,
+        door: LoginDoor,
+        login: &Login,
+        account: &Account,
+        version: &[u8; 32],
+    ) -> [u8; 32] {
         let session = login.session.to_le_bytes();
         let (signed, proof) = match &login.proof {
             LoginProof::Password(password) => ("password", password.expose().as_bytes()),
@@ -170,8 +179,7 @@ impl Authenticator {
             LoginProof::Certificate(certificate) => ("certificate", &certificate[..]),
         };
         let about = [door.as_str().as_bytes(), &session, signed.as_bytes(), proof];
-        let kind = door.kind(account);
-        self.key.strike_identity(account, kind, about)
+        self.key.strike_identity(account, version, about)
     }
 
     /// What a SCRAM client is asked. For a login ID without a verifier it is made up, always the same.
@@ -193,11 +201,21 @@ impl Authenticator {
         })
     }
 
-    /// What a session that this login opens keeps of it.
-    pub fn identity_of(&self, account: &Account) -> Identity {
+    /// What a session that a login opens keeps of it: of what was in force when it was proved.
+    pub fn identity_of(&self, logged_in: &LoggedIn, now: Timestamp) -> Identity {
+        self.named(&logged_in.account, &logged_in.passwords, now)
+    }
+
+    /// What a session keeps that a certificate opened; `None` if storage does not answer.
+    pub fn identity_of_holder(&self, account: &Account, now: Timestamp) -> Option<Identity> {
+        let (_, passwords) = self.state(account).ok()?;
+        Some(self.named(account, &passwords, now))
+    }
+
+    fn named(&self, account: &Account, passwords: &Passwords, now: Timestamp) -> Identity {
         Identity {
             account: account.id.clone(),
-            credentials: self.credentials.version(account),
+            credentials: self.credentials.version(account, passwords, now),
         }
     }
 
@@ -213,11 +231,12 @@ impl Authenticator {
         directory: &Directory,
         now: Timestamp,
     ) -> Result<(), Stopped> {
-        let account = directory.by_id(&identity.account);
-        let same = |account: &&Arc<Account>| self.identity_of(account) == *identity;
-        let account = account.filter(same).ok_or(Stopped::Changed)?;
-        let stopped = self.stops_logins(account, now);
-        if stopped.map_err(|_| Stopped::Storage)? {
+        let account = directory.by_id(&identity.account).ok_or(Stopped::Changed)?;
+        let (locks, passwords) = self.state(account).map_err(|_| Stopped::Storage)?;
+        if self.named(account, &passwords, now) != *identity {
+            return Err(Stopped::Changed);
+        }
+        if stop_logins(&locks, now) {
             return Err(Stopped::Locked);
         }
         let owner = reverse_path.and_then(|address| directory.by_sender(address));
@@ -227,11 +246,19 @@ impl Authenticator {
         }
     }
 
-    /// Whether a lock stops logins: one that stops proven senders too.
-    fn stops_logins(&self, account: &Account, now: Timestamp) -> Result<bool, Refusal> {
-        let locks = self.locks(account).map_err(|(refusal, _)| refusal)?;
-        Ok(Use::LogIn.stops_while_locked() && locks.stop(TrustTier::Proven, now))
+    /// The passwords in force of an account that no lock stops from logging in.
+    fn passwords_of_open(&self, account: &Account, now: Timestamp) -> Result<Passwords, Refusal> {
+        let (locks, passwords) = self.state(account).map_err(|(refusal, _)| refusal)?;
+        match stop_logins(&locks, now) {
+            true => Err(Refusal::NotAuthenticated),
+            false => Ok(passwords),
+        }
     }
+}
+
+/// Whether a lock stops logins: one that stops proven senders too.
+fn stop_logins(locks: &Locks, now: Timestamp) -> bool {
+    Use::LogIn.stops_while_locked() && locks.stop(TrustTier::Proven, now)
 }
 
 #[cfg(test)]
@@ -322,6 +349,60 @@ mod tests {
             let judged = scene.authenticator.login(&login, &scene.directory, NOW);
             assert_eq!(judged.await.err(), Some(refusal), "{login_id}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_change_ends_what_the_password_before_was_coming_to() {
+        let scene = scene();
+        let account = scene.directory.by_id("tanaka").unwrap();
+        let (authenticator, kind) = (&scene.authenticator, CredentialKind::Password);
+        let login = login("tanaka", "kaki8sample", 1);
+        let before = authenticator
+            .login(&login, &scene.directory, NOW)
+            .await
+            .unwrap();
+        let unchanged = || authenticator.is_unchanged(account, kind, &before.passwords);
+        assert!(unchanged().is_ok());
+        let identity = authenticator.identity_of(&before, NOW);
+        let path = Address::parse("tanaka@customer.example");
+        let sends = || authenticator.may_send_as(&identity, path.as_ref(), &scene.directory, NOW);
+        assert_eq!(sends(), Ok(()));
+        let (this, hash) = (
+            Arc::clone(account),
+            credential::hash(&Secret::new("ringo9tree".into())),
+        );
+        let hash = hash.unwrap();
+        let change = authenticator
+            .store
+            .write(move |tx| credential::change(tx, &this, kind, &hash, false, NOW));
+        change.await.unwrap();
+        assert_eq!(
+            unchanged().err().map(|(refusal, _)| refusal),
+            Some(Refusal::Busy)
+        );
+        assert_eq!(sends(), Err(Stopped::Changed));
+        let again = authenticator.login(&login, &scene.directory, NOW).await;
+        assert_eq!(
+            again.err(),
+            Some(Refusal::NotAuthenticated),
+            "remembered no more"
+        );
+    }
+
+    #[tokio::test]
+    async fn i7_a_verifier_of_the_password_before_proves_nothing_more() {
+        let scene = scene();
+        let account = scene.directory.by_id("tanaka").unwrap();
+        let (store, kind) = (&scene.authenticator.store, CredentialKind::Password);
+        let keeps = || {
+            let read = store.read_here(|tx| Passwords::read(tx, account));
+            read.unwrap().keep_scram(kind)
+        };
+        assert!(keeps());
+        let this = Arc::clone(account);
+        let change = store.write(move |tx| credential::change(tx, &this, kind, "x", false, NOW));
+        change.await.unwrap();
+        assert!(!keeps());
     }
 
     #[tokio::test]

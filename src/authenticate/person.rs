@@ -1,10 +1,9 @@
 //! A person at the login page, who is told of a lock: under the same lock as every other door, and under
 //! a shadow of it where nobody has the login ID.
 
-use std::sync::Arc;
-
 use crate::account::directory::Directory;
 use crate::authenticate::Authenticator;
+use crate::authenticate::login::LoggedIn;
 use crate::authenticate::login::LoginDoor;
 use crate::authenticate::unavailable;
 use crate::config::Account;
@@ -41,9 +40,12 @@ impl Authenticator {
         login: &Login,
         directory: &Directory,
         now: Timestamp,
-    ) -> Result<Arc<Account>, TurnedAway> {
+    ) -> Result<LoggedIn, TurnedAway> {
+        if let Some(account) = directory.by_login_id(&login.login_id) {
+            self.settle_temporary(login, account, now).await?;
+        }
         match self.login_at(LoginDoor::Web, login, directory, now).await {
-            Ok(logged_in) => return Ok(logged_in.account),
+            Ok(logged_in) => return Ok(logged_in),
             Err(Refusal::Busy) => return Err(TurnedAway::Busy),
             Err(Refusal::NotAuthenticated) => {}
             Err(
@@ -59,7 +61,7 @@ impl Authenticator {
             ) => return Err(TurnedAway::Storage),
         }
         let account = directory.by_login_id(&login.login_id);
-        let account = account.filter(|known| known.hash(LoginDoor::Web.kind(known)).is_some());
+        let account = account.filter(|known| known.hash(LoginDoor::Web.kind(known, now)).is_some());
         let until = match account {
             Some(account) => self.locked_until(account, now)?,
             None => self.shadowed_until(&login.login_id, directory, now).await?,

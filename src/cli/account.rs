@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::account::directory::Directory;
 use crate::account::lockout;
 use crate::cli::Exit;
 use crate::cli::Failure;
@@ -14,7 +15,6 @@ use crate::cli::load;
 use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Account;
-use crate::config::Loaded;
 use crate::config::SenderPattern;
 use crate::lock::Locks;
 use crate::lock::Strikes;
@@ -55,11 +55,12 @@ pub(crate) enum Sub {
 pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
     let loaded = load(config)?;
     let store = open_store(&loaded.config)?;
+    let directory = Directory::beside(&loaded.accounts.accounts, &store)?;
     let now = SystemClock.now();
     match sub {
         Sub::List => {
             let strikes = store.read_here(accounts::all_strikes)?;
-            let rows = loaded.accounts.accounts.accounts.iter().map(|account| {
+            let rows = directory.iter().map(|account| {
                 let strikes = strikes.iter().find(|(id, _)| *id == account.id);
                 summary(
                     account,
@@ -71,7 +72,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             output::table(&rows.collect::<Vec<_>>(), &columns, json)
         }
         Sub::Show { id } => {
-            let account = find(&loaded, id)?;
+            let account = find(&directory, id)?;
             let (locks, events) = store.read_here(|tx| {
                 let locks = accounts::locks(tx, id)?;
                 Ok((locks, events::list(tx, id, About::Account)?))
@@ -79,7 +80,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             output::object(&detail(&account, &locks, &events, now), json)
         }
         Sub::Lock { id } => {
-            let account = find(&loaded, id)?;
+            let account = find(&directory, id)?;
             let rule = loaded.config.lock.over(&account.profile.lock);
             let (writer, id) = (store.clone(), id.clone());
             let until = block_on(async move {
@@ -90,7 +91,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             output::line(&format!("locked until {}", until.rfc3339()))
         }
         Sub::Unlock { id, reason } => {
-            find(&loaded, id)?;
+            find(&directory, id)?;
             if reason.trim().is_empty() {
                 return Err(Failure::new(Exit::Usage, "--reason must say something"));
             }
@@ -106,13 +107,8 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn find(loaded: &Loaded, id: &str) -> Result<Arc<Account>, Failure> {
-    let found = loaded
-        .accounts
-        .accounts
-        .accounts
-        .iter()
-        .find(|account| account.id == id);
+fn find(directory: &Directory, id: &str) -> Result<Arc<Account>, Failure> {
+    let found = directory.by_id(id);
     found
         .cloned()
         .ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{id}`")))

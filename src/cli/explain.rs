@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use crate::account::credential;
+use crate::account::credential::Passwords;
 use crate::account::directory::Directory;
 use crate::authenticate::judge;
 use crate::authenticate::judge::Origin;
@@ -22,7 +22,6 @@ use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Account;
 use crate::config::Config;
-use crate::config::Loaded;
 use crate::fax::Document;
 use crate::fax::PageOptions;
 use crate::ingress::Verifier;
@@ -32,6 +31,7 @@ use crate::smtp::Envelope;
 use crate::smtp::ForwardPath;
 use crate::smtp::ReceivedMessage;
 use crate::smtp::Verification;
+use crate::storage::Store;
 use crate::storage::accounts;
 use crate::submission;
 use crate::submission::Recipient;
@@ -63,9 +63,19 @@ pub(crate) fn run(options: &Options, config: &Path, json: bool) -> Result<(), Fa
     let loaded = load(config)?;
     let now = SystemClock.now();
     let mut message = message(options, now)?;
+    let store = open_store(&loaded.config)?;
+    let directory = Directory::beside(&loaded.accounts.accounts, &store)?;
+    let known = (&store, &directory);
     let value = block_on(async {
-        let found = verification(&loaded, &mut message).await?;
-        let mut value = explain(&loaded, options, &message, found.as_ref(), now).await?;
+        let found = verification(&loaded.config, &directory, &mut message).await?;
+        let mut value = explain(
+            &loaded.config,
+            known,
+            options,
+            (&message, found.as_ref()),
+            now,
+        )
+        .await?;
         value["peer"] = json!(options.peer.to_string());
         value["verification"] = found.map_or(Json::Null, |found| shown(&found));
         Ok(value)
@@ -118,13 +128,12 @@ fn with_crlf(text: &[u8]) -> Vec<u8> {
 }
 
 async fn explain(
-    loaded: &Loaded,
+    config: &Config,
+    (store, directory): (&Store, &Directory),
     options: &Options,
-    message: &ReceivedMessage,
-    found: Option<&Verification>,
+    (message, found): (&ReceivedMessage, Option<&Verification>),
     now: Timestamp,
 ) -> Result<Json, Failure> {
-    let config = &loaded.config;
     if let Err((refusal, _)) = judge::judge_verification(config.verify.as_ref(), found) {
         return Ok(refused(&why(&refusal)));
     }
@@ -142,22 +151,21 @@ async fn explain(
         Ok(submission) => submission,
         Err(refusal) => return Ok(refused(&why(&refusal))),
     };
-    let directory = Directory::new(&loaded.accounts.accounts);
     let origin = Origin {
         peer: options.peer,
         logged_in: None,
         verification: found,
     };
-    let selected = judge::select(&submission, &origin, &config.relays, &directory);
+    let selected = judge::select(&submission, &origin, &config.relays, directory);
     let Some(selected) = selected else {
         return Ok(refused("no account has this sender"));
     };
     let account = &selected.account;
-    let (locks, hash) = open_store(config)?.read_here(|tx| {
-        let hash = credential::in_force(tx, account, account.profile.doors.body)?;
-        Ok((accounts::locks(tx, &account.id)?, hash))
+    let (locks, passwords) = store.read_here(|tx| {
+        let passwords = Passwords::read(tx, account)?;
+        Ok((accounts::locks(tx, &account.id)?, passwords))
     })?;
-    let state = (&locks, hash.as_deref());
+    let state = (&locks, passwords.of(account.profile.doors(now).body));
     let (verdict, password) = verdict(&selected, state, &recipients, &submission, now);
     let ends = [locks.everything, locks.unproven];
     let ends = ends.iter().filter(|strikes| strikes.is_locked(now));
@@ -202,17 +210,17 @@ fn recipients(
 
 /// What DNS says of the message, if the gateway asks it.
 async fn verification(
-    loaded: &Loaded,
+    config: &Config,
+    directory: &Directory,
     message: &mut ReceivedMessage,
 ) -> Result<Option<Verification>, Failure> {
-    let config = &loaded.config;
     let author = submission::author(&message.raw, &config.smtp);
     let is_spoken_for = judge::is_spoken_for(
         message.peer,
         message.envelope.reverse_path.as_ref(),
         author.as_ref(),
         &config.relays,
-        &Directory::new(&loaded.accounts.accounts),
+        directory,
     );
     let Some(verifier) = Verifier::of(config)?.filter(|_| !is_spoken_for) else {
         return Ok(None);

@@ -9,6 +9,7 @@ use crate::account::scram;
 use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::output;
+use crate::config::CredentialKind;
 use crate::config::Profile;
 use crate::secret::Secret;
 
@@ -18,6 +19,9 @@ pub(crate) struct Options {
     /// The profile whose policy the password must keep.
     #[arg(long, default_value = "interfax")]
     profile: String,
+    /// The kind of password, which may have a policy of its own.
+    #[arg(long, default_value = "password")]
+    kind: String,
     /// Prints a SCRAM-SHA-256 verifier too, for the key `scram`: the line before the last.
     #[arg(long)]
     scram: bool,
@@ -34,11 +38,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         );
         Failure::new(Exit::Usage, text)
     })?;
+    let kind = CredentialKind::of_word(&options.kind).ok_or_else(|| {
+        let known = CredentialKind::ALL.map(CredentialKind::as_str).join(", ");
+        let text = format!("no kind `{}`; there is {known}", options.kind);
+        Failure::new(Exit::Usage, text)
+    })?;
     let password = match std::io::stdin().is_terminal() {
         true => prompt_twice()?,
         false => first_line()?,
     };
-    let breaches = policy::check(&profile.policy, None, password.expose());
+    let breaches = policy::check(profile.policy(kind), None, password.expose());
     if !breaches.is_empty() {
         let reasons: Vec<_> = breaches.iter().map(ToString::to_string).collect();
         return Err(Failure::new(Exit::Input, reasons.join("; ")));

@@ -124,7 +124,7 @@ fn cancel(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
     let job = store
         .read_here(|tx| jobs::job(tx, id))?
         .ok_or_else(|| unknown(id))?;
-    let directory = Directory::new(&loaded.accounts.accounts);
+    let directory = Directory::beside(&loaded.accounts.accounts, store)?;
     let account = directory.by_id(&job.account).map(Arc::clone);
     let canceller = Canceller {
         store: store.clone(),
@@ -151,7 +151,7 @@ fn resend(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
             format!("job {id} is not settled yet"),
         ));
     }
-    let directory = Directory::new(&loaded.accounts.accounts);
+    let directory = Directory::beside(&loaded.accounts.accounts, store)?;
     let account = directory.by_id(&job.account).map(Arc::clone);
     let account = account
         .ok_or_else(|| Failure::new(Exit::Unknown, format!("no account `{}`", job.account)))?;

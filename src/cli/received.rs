@@ -118,11 +118,10 @@ fn inject(loaded: &Loaded, store: Store, to: &str, from: &str, file: &Path) -> R
     let fax = fax_of(bytes, file, loaded).map_err(|e| Failure::new(Exit::Input, e))?;
     let clock = Arc::new(SystemClock);
     let call = format!("inject:{}", store.ids().next(clock.now()));
+    let directory = Directory::beside(&loaded.accounts.accounts, &store)?;
     let reception = Reception {
         store,
-        accounts: Arc::new(ArcSwap::from_pointee(Directory::new(
-            &loaded.accounts.accounts,
-        ))),
+        accounts: Arc::new(ArcSwap::from_pointee(directory)),
         host: loaded.config.gateway.name.clone(),
         clock,
         mail: Arc::default(),

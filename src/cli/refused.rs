@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Options, config: &Path, json: bool) -> Result<(), Fa
     let store = open_store(&loaded.config)?;
     let rows = store.read_here(|tx| {
         let account = options.account.as_deref();
-        events::refused(tx, account, sender.as_deref(), options.limit)
+        events::refused(tx, account, sender.as_deref(), None, options.limit)
     })?;
     let rows: Vec<Json> = rows.iter().map(shown).collect();
     let columns = ["at", "peer", "sender", "account", "tier", "reason"];

@@ -1,5 +1,7 @@
 //! `[[account]]`: one customer.
 
+mod explained;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use super::claims::Kind;
 use super::credential::CredentialKind;
 use super::forms;
 use super::forms::Bad;
+use super::gateway;
+use super::gateway::Language;
 use super::list::ContactList;
 use super::phc;
 use super::profile::Profile;
@@ -26,16 +30,24 @@ use super::smtp;
 use crate::fax::FaxNumber;
 use crate::fax::StationId;
 use crate::smtp::Address;
+use crate::time::Timestamp;
+use crate::time::Zone;
+
+pub use explained::Written;
 
 /// `[[account]]`
 #[derive(Clone, PartialEq)]
 pub struct Account {
     /// The account's name: history, logs and the command line use it.
     pub id: String,
+    /// Where it is written.
+    pub written: Written,
     /// What a person types to log in.
     pub login_id: String,
     /// Where notices go: `email`, else the first exact sender. Never a forwarding address.
     pub email: Option<Address>,
+    /// Whether the file names no `email`, so that it is the first sender.
+    pub email_is_sender: bool,
     /// The profile in force.
     pub profile: Arc<Profile>,
     /// What its person may do in the account web.
@@ -71,7 +83,11 @@ pub struct Account {
     /// Messages a minute; `None` or 0 is no limit.
     pub max_messages_per_minute: Option<u32>,
     /// Contact lists.
-    pub lists: Vec<ContactList>,
+    pub lists: Vec<Arc<ContactList>>,
+    /// The zone in which it reads times; `None` takes the gateway's.
+    pub time_zone: Option<Zone>,
+    /// The language of its pages and notices; `None` takes the browser's, or the gateway's.
+    pub language: Option<Language>,
 }
 
 /// One entry of `senders`.
@@ -93,8 +109,18 @@ pub enum ForwardFormat {
     Tiff,
 }
 
-const FORWARD_FORMATS: [(&str, ForwardFormat); 2] =
-    [("pdf", ForwardFormat::Pdf), ("tiff", ForwardFormat::Tiff)];
+impl ForwardFormat {
+    /// Every form under its word.
+    pub const WORDS: [(&str, Self); 2] = [("pdf", Self::Pdf), ("tiff", Self::Tiff)];
+
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Tiff => "tiff",
+        }
+    }
+}
 
 /// The id only: a hash and customers' addresses have no place in a log.
 impl fmt::Debug for Account {
@@ -106,22 +132,37 @@ impl fmt::Debug for Account {
 
 impl Account {
     /// The contact list called `name`, in any case.
-    pub fn list(&self, name: &str) -> Option<&ContactList> {
+    pub fn list(&self, name: &str) -> Option<&Arc<ContactList>> {
         let name = name.to_lowercase();
         self.lists
             .iter()
             .find(|list| list.name.to_lowercase() == name)
     }
 
-    /// The hash of this kind in the accounts file.
+    /// Whether it has a company admin to turn to; everybody else turns to the help desk (row T8).
+    pub fn has_admin(&self) -> bool {
+        self.company.is_some() && self.role == Role::Customer
+    }
+
+    /// The hash of this kind in the accounts file; where it has none of its own, that of the kind that it was
+    /// before a split (row W1).
     pub fn hash(&self, kind: CredentialKind) -> Option<&str> {
-        self.passwords.get(&kind).map(String::as_str)
+        let before = || self.passwords.get(&self.profile.begins_as(kind)?);
+        let own = self.passwords.get(&kind);
+        own.or_else(before).map(String::as_str)
+    }
+
+    /// The kinds of its passwords that its person may change online at `now`.
+    pub fn changeable(&self, now: Timestamp) -> Vec<CredentialKind> {
+        let mut kinds = self.profile.changeable(now);
+        kinds.retain(|kind| self.hash(*kind).is_some());
+        kinds
     }
 
     /// The account in `section`; `None` only where the profile is unknown, which is reported.
     pub(super) fn read(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Option<Self> {
         let id = section.required("id", "a name of your choice, such as \"tanaka\"", name);
-        let login_id = section.or("login_id", id.clone(), name);
+        let login_id = section.or("login_id", id.clone(), login_id);
         let before = section.mistakes().len();
         let senders = senders(section, context);
         let all_senders = section.mistakes().len() == before;
@@ -139,8 +180,10 @@ impl Account {
             ResultMail::read(section, context.config.gateway.language)
         });
         let account = Self {
+            written: context.written(section),
             login_id,
             email,
+            email_is_sender: !section.has("email"),
             profile: profile?,
             role: section.or("role", Role::Customer, |value| forms::word(value, &ROLES)),
             company: section.optional("company", name),
@@ -155,12 +198,14 @@ impl Account {
             numbers,
             forward_to: section.list("forward_to", Vec::new(), forms::address),
             forward_format: section.or("forward_format", ForwardFormat::Pdf, |value| {
-                forms::word(value, &FORWARD_FORMATS)
+                forms::word(value, &ForwardFormat::WORDS)
             }),
             result_mail,
             max_calls: section.optional("max_calls", queue::calls),
             max_messages_per_minute: section.optional("max_messages_per_minute", smtp::messages),
             lists: ContactList::read_all(section, context),
+            time_zone: section.optional("time_zone", gateway::time_zone),
+            language: section.optional("language", gateway::language),
             id,
         };
         account.check(section);
@@ -177,8 +222,12 @@ impl Account {
             let problem = "a company admin has no company";
             section.mistake("role", problem, "company = \"…\" as well");
         }
-        let asked_for = self.profile.doors.body.as_str();
-        if self.password_in_body && !section.has(asked_for) {
+        // At both ends of time: before a split and after it.
+        let ends = [i64::MIN, i64::MAX].map(Timestamp::from_ms);
+        let mut asked = ends.map(|now| self.profile.doors(now).body).into_iter();
+        let missing = asked.find(|kind| self.password_in_body && !self.is_written(section, *kind));
+        if let Some(kind) = missing {
+            let asked_for = kind.as_str();
             let accepted = &format!("{asked_for} = \"…\" as well, from faxgate hash-password");
             section.mistake(
                 "password_in_body",
@@ -186,6 +235,12 @@ impl Account {
                 accepted,
             );
         }
+    }
+
+    /// Whether `section` has a password of this kind, perhaps with a mistake in it.
+    fn is_written(&self, section: &Section<'_, '_>, kind: CredentialKind) -> bool {
+        let before = self.profile.begins_as(kind);
+        section.has(kind.as_str()) || before.is_some_and(|before| section.has(before.as_str()))
     }
 
     fn claim_names(&self, section: &mut Section<'_, '_>, context: &mut Context<'_>) {
@@ -281,12 +336,26 @@ fn profile(section: &mut Section<'_, '_>, context: &Context<'_>) -> Option<Arc<P
 pub(super) fn name(value: &DeValue<'_>) -> Result<String, Bad> {
     let accepted = "1 to 64 characters without spaces";
     let name = forms::text(value)?;
-    let fits = name.chars().count() <= 64 && !name.chars().any(char::is_whitespace);
-    if fits && !name.starts_with('-') {
-        Ok(name)
-    } else {
-        Err(Bad::new("this cannot be a name", accepted))
+    match is_name(&name) {
+        true => Ok(name),
+        false => Err(Bad::new("this cannot be a name", accepted)),
     }
+}
+
+/// A login ID: a name, or a mail address, which may be longer (row R1).
+fn login_id(value: &DeValue<'_>) -> Result<String, Bad> {
+    match forms::address(value) {
+        Ok(address) if !address.as_str().chars().any(char::is_whitespace) => {
+            forms::text(value).map(|text| text.trim().to_owned())
+        }
+        Ok(_) | Err(_) => name(value),
+    }
+}
+
+/// Whether `name` can be typed as an id or the name of a list.
+pub(super) fn is_name(name: &str) -> bool {
+    let fits = name.chars().count() <= 64 && !name.chars().any(char::is_whitespace);
+    fits && !name.starts_with('-')
 }
 
 fn sender(value: &DeValue<'_>) -> Result<SenderPattern, Bad> {

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::Config;
 use super::account::Account;
+use super::account::Written;
 use super::beside;
 use super::claims::Claims;
 use super::claims::Kind;
@@ -78,11 +79,43 @@ pub(super) struct Context<'c> {
     /// Files read so far.
     pub(super) files: Vec<PathBuf>,
     claims: Claims,
+    /// The file that is being read; its accounts share the name.
+    file: Arc<Path>,
     /// Accounts begun so far, over all files.
     begun: usize,
 }
 
-impl Context<'_> {
+impl<'c> Context<'c> {
+    fn new(config: &'c Config, profiles: Profiles, files: Vec<PathBuf>) -> Self {
+        Self {
+            config,
+            profiles,
+            files,
+            claims: Claims::default(),
+            file: Arc::from(Path::new("")),
+            begun: 0,
+        }
+    }
+
+    /// For an account that is read alone, whatever belongs to others; mistakes are not told.
+    pub(super) fn alone(config_file: &Path, config: &'c Config) -> Self {
+        let folder = config.gateway.profiles.as_deref();
+        let (named_by, untold) = (NamedBy::default(), &mut Mistakes::default());
+        let (profiles, files) = profile::all(config_file, folder, &named_by, untold);
+        Self::new(config, profiles, files)
+    }
+
+    /// Where the account in `section` is written.
+    pub(super) fn written(&mut self, section: &Section<'_, '_>) -> Written {
+        if *self.file != *section.file() {
+            self.file = Arc::from(section.file());
+        }
+        Written {
+            file: Arc::clone(&self.file),
+            line: section.line(),
+        }
+    }
+
     /// Notes that the account being read has `what`, written at `at`; false if another one has it.
     pub(super) fn claim(
         &mut self,
@@ -101,13 +134,7 @@ pub(super) fn read(config_file: &Path, config: &Config, mistakes: &mut Mistakes)
     let naming = config.gateway.naming(main.as_ref());
     let folder = config.gateway.profiles.as_deref();
     let (profiles, files) = profile::all(config_file, folder, &naming.profiles, mistakes);
-    let mut context = Context {
-        config,
-        profiles,
-        files,
-        claims: Claims::default(),
-        begun: 0,
-    };
+    let mut context = Context::new(config, profiles, files);
     let mut loaded = LoadedAccounts::default();
     let path = Accounts::path(config_file, config);
     let (paths, named_by) = if path.is_dir() {
@@ -213,12 +240,7 @@ pub(super) fn fuzz(source: &Source, config: &Config, mistakes: &mut Mistakes) {
     if source.text.contains("file") {
         return;
     }
-    let mut context = Context {
-        config,
-        profiles: profile::all(&source.path, None, &NamedBy::default(), mistakes).0,
-        files: Vec::new(),
-        claims: Claims::default(),
-        begun: 0,
-    };
+    let profiles = profile::all(&source.path, None, &NamedBy::default(), mistakes).0;
+    let mut context = Context::new(config, profiles, Vec::new());
     read_file(source, &mut context, mistakes);
 }

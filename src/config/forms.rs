@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::section::kind_of;
 use crate::smtp::Address;
+use crate::time::Timestamp;
 
 /// Why a value is refused, and what would be right.
 pub(super) struct Bad {
@@ -134,6 +135,12 @@ pub(super) fn duration(
     } else {
         Err(Bad::new("this time is out of range", accepted))
     }
+}
+
+/// A point in time with its zone (RFC 3339).
+pub(super) fn instant(value: &DeValue<'_>) -> Result<Timestamp, Bad> {
+    let accepted = "a date and time with its zone, such as \"2027-01-15T00:00:00+09:00\"";
+    Timestamp::parse(&text(value)?).ok_or_else(|| Bad::new("this is no point in time", accepted))
 }
 
 /// A size as text (`"20 MB"`) in `range` of bytes.

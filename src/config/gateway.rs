@@ -56,6 +56,9 @@ pub enum Language {
 }
 
 impl Language {
+    /// Every language under its word.
+    pub const WORDS: [(&str, Self); 2] = [("ja", Self::Ja), ("en", Self::En)];
+
     /// The word in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,9 +94,7 @@ impl Gateway {
             data_dir: section.or("data_dir", default.data_dir, forms::path),
             country: section.or("country", default.country, country),
             time_zone: section.or("time_zone", default.time_zone, time_zone),
-            language: section.or("language", default.language, |value| {
-                forms::word(value, &[("ja", Language::Ja), ("en", Language::En)])
-            }),
+            language: section.or("language", default.language, language),
             accounts: section.or("accounts", default.accounts, forms::path),
             profiles: section.optional("profiles", forms::path),
         };
@@ -167,7 +168,13 @@ fn country(value: &DeValue<'_>) -> Result<CountryCode, Bad> {
     })
 }
 
-fn time_zone(value: &DeValue<'_>) -> Result<Zone, Bad> {
+/// A language by its word.
+pub(super) fn language(value: &DeValue<'_>) -> Result<Language, Bad> {
+    forms::word(value, &Language::WORDS)
+}
+
+/// A time zone by its name.
+pub(super) fn time_zone(value: &DeValue<'_>) -> Result<Zone, Bad> {
     let name = forms::text(value)?;
     Zone::named(&name).ok_or_else(|| {
         let accepted = "a name of the IANA database, such as \"Asia/Tokyo\" or \"UTC\"";

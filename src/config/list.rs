@@ -1,6 +1,7 @@
 //! `[[account.list]]`: contact lists, their members inline or in a CSV file.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::account;
 use super::accounts::Context;
@@ -13,7 +14,7 @@ use crate::fax::CountryCode;
 use crate::fax::Destination;
 
 /// Most members of a list.
-pub(super) const MAX_MEMBERS: usize = 20_000;
+pub const MAX_MEMBERS: usize = 20_000;
 
 /// `[[account.list]]`
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +35,19 @@ pub struct Contact {
 }
 
 impl ContactList {
+    /// Whether a list may have this name: the rule of the accounts file.
+    pub fn is_name(name: &str) -> bool {
+        !name.is_empty()
+            && account::is_name(name)
+            && !name.chars().any(char::is_control)
+            && is_local_part(name)
+    }
+
     /// All lists of an account; two of the same name are a mistake.
-    pub(super) fn read_all(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<Self> {
+    pub(super) fn read_all(
+        section: &mut Section<'_, '_>,
+        context: &mut Context<'_>,
+    ) -> Vec<Arc<Self>> {
         let mut names = HashSet::new();
         section.tables("list", |section| {
             let list = Self::read(section, context);
@@ -43,17 +55,17 @@ impl ContactList {
                 let problem = "another list of this account has this name";
                 section.mistake("name", problem, "a name of its own, whatever its case");
             }
-            list
+            Arc::new(list)
         })
     }
 
     fn read(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Self {
         let name = section.required("name", "the local part of its address", |value| {
             let name = account::name(value)?;
-            if name.contains(['@', '<', '>', '"', ',', ';']) {
-                return Err(Bad::new("this cannot be a local part", "such as \"shops\""));
+            match is_local_part(&name) {
+                true => Ok(name),
+                false => Err(Bad::new("this cannot be a local part", "such as \"shops\"")),
             }
-            Ok(name)
         });
         let country = &context.config.gateway.country;
         let before = section.mistakes().len();
@@ -99,6 +111,10 @@ impl ContactList {
         }
         Self { name, members }
     }
+}
+
+fn is_local_part(name: &str) -> bool {
+    !name.contains(['@', '<', '>', '"', ',', ';'])
 }
 
 fn member(section: &mut Section<'_, '_>, country: &CountryCode) -> Contact {

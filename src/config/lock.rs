@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml::Table;
+use toml::Value;
 use toml::de::DeValue;
 
 use super::forms;
@@ -40,14 +41,14 @@ impl LockOverride {
         Self {
             strikes: section.optional("strikes", |value| forms::number(value, 1..=100)),
             within: section.optional("within", span),
-            lasts: section.optional("lasts", span),
+            lasts: section.optional("lasts", lasting),
         }
     }
 
     pub(super) fn show(&self) -> Table {
         let strikes = self.strikes.map(|n| ("strikes", show::number(n)));
         let within = self.within.map(|span| ("within", show::duration(span)));
-        let lasts = self.lasts.map(|span| ("lasts", show::duration(span)));
+        let lasts = self.lasts.map(|span| ("lasts", lasting_shown(span)));
         let keys = [strikes, within, lasts].into_iter().flatten();
         keys.map(|(key, value)| (key.to_owned(), value)).collect()
     }
@@ -60,6 +61,23 @@ pub(super) fn span(value: &DeValue<'_>) -> Result<Duration, Bad> {
         return Ok(Duration::from_secs(seconds));
     }
     forms::duration(value, SPANS)
+}
+
+const UNTIL_RESET: &str = "until-reset";
+
+/// How long a lock lasts: a time span, or the word for one that time does not end.
+pub(super) fn lasting(value: &DeValue<'_>) -> Result<Duration, Bad> {
+    match value.as_str() {
+        Some(UNTIL_RESET) => Ok(LockRule::UNTIL_RESET),
+        Some(_) | None => span(value),
+    }
+}
+
+fn lasting_shown(lasts: Duration) -> Value {
+    match lasts {
+        LockRule::UNTIL_RESET => show::text(UNTIL_RESET),
+        lasts => show::duration(lasts),
+    }
 }
 
 #[cfg(test)]

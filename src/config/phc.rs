@@ -39,13 +39,17 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
 
 /// Whether a hash whose form is right is cheaper to guess than those that `hash-password` makes.
 pub fn is_weak(text: &str) -> bool {
-    let parameters = text.split('$').find(|field| field.starts_with("m="));
-    let [memory, passes, _] = parameters.map(values).unwrap_or_default();
+    let [memory, passes, _] = parameters(text).map(values).unwrap_or_default();
     let work = |memory: u32, passes: u32| u64::from(memory) * u64::from(passes);
     work(memory.unwrap_or(0), passes.unwrap_or(0)) < work(TODAY.0, TODAY.1)
 }
 
 /// m, t and p.
+/// How much work a hash makes: `m=19456,t=2,p=1`.
+pub(super) fn parameters(text: &str) -> Option<&str> {
+    text.split('$').find(|field| field.starts_with("m="))
+}
+
 fn values(field: &str) -> [Option<u32>; 3] {
     let mut values = [None; 3];
     for (parameter, (value, name)) in field.split(',').zip(values.iter_mut().zip(["m", "t", "p"])) {

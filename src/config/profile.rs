@@ -1,18 +1,20 @@
 //! Profiles: what kind of service an account has, as data (section 7 of the requirements).
 
+mod policy;
+mod reset;
+
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml::de::DeValue;
-
 use super::accounts::toml_files;
 use super::beside;
+use super::credential::CredentialKind;
 use super::credential::Doors;
 use super::forms;
-use super::forms::Bad;
 use super::lock;
 use super::mistake::Mistakes;
 use super::section;
@@ -20,53 +22,59 @@ use super::section::Section;
 use super::source::NamedBy;
 use super::source::Source;
 use crate::lock::LockRule;
+use crate::time::Timestamp;
+use policy::Policies;
+
+pub use policy::Policy;
+
+pub use reset::AfterReset;
+pub use reset::Reset;
+pub use reset::ResetAddress;
+pub use reset::ResetMethod;
 
 /// What kind of service the account has: rules that are data (section 7 of the requirements).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     /// Its name in `accounts.toml`.
     pub name: String,
-    /// The rule for a new password.
-    pub policy: Policy,
+    policies: Policies,
     /// The lock.
     pub lock: LockRule,
-    /// Which password each door asks for.
-    pub doors: Doors,
+    doors: Doors,
+    /// When one password becomes several (rows W1, W2).
+    pub split: Option<Split>,
+    change: Vec<CredentialKind>,
+    /// A password in force for longer is to be changed; `None`: nobody is reminded (row I2).
+    pub reminder: Option<Duration>,
+    /// How somebody who forgot the password gets in again.
+    pub reset: Reset,
 }
 
-/// The rule for a new password (row I9).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
-    /// Fewest characters.
-    pub min_length: usize,
-    /// Most characters.
-    pub max_length: usize,
-    /// At least one letter.
-    pub needs_letter: bool,
-    /// At least one digit.
-    pub needs_digit: bool,
-    /// Symbols allowed beside letters and digits; `None` allows every printable character.
-    pub symbols: Option<String>,
-    /// Words that no password may be, in lower case.
-    pub blocked: Vec<String>,
+/// `[split]`: from a point in time on, doors that asked for one password ask for several (rows W1, W2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// The first instant at which it is in force.
+    pub at: Timestamp,
+    /// Which password each door asks for from then on.
+    pub doors: Doors,
 }
 
 /// Profiles by name.
 pub(super) type Profiles = BTreeMap<String, Arc<Profile>>;
 
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 5] = [
     (
         "interfax",
         include_str!("../../config/profiles/interfax.toml"),
     ),
+    ("rimnet", include_str!("../../config/profiles/rimnet.toml")),
     (
         "standard",
         include_str!("../../config/profiles/standard.toml"),
     ),
+    ("twx21", include_str!("../../config/profiles/twx21.toml")),
+    ("wakwak", include_str!("../../config/profiles/wakwak.toml")),
 ];
-
-/// Well-known passwords, one a line; `#` begins a comment.
-const COMMON: &str = include_str!("../../config/profiles/common-passwords.txt");
 
 impl Profile {
     /// The profile of accounts that name none.
@@ -83,42 +91,87 @@ impl Profile {
         BUILT_IN.into_iter().map(|(name, _)| name)
     }
 
+    /// Which password each door asks for at `now`.
+    pub fn doors(&self, now: Timestamp) -> Doors {
+        match &self.split {
+            Some(split) if now >= split.at => split.doors,
+            Some(_) | None => self.doors,
+        }
+    }
+
+    /// The rule for a new password of this kind.
+    pub fn policy(&self, kind: CredentialKind) -> &Policy {
+        self.policies.of(kind)
+    }
+
+    /// The kind that doors asked for before a split made this one out of it: an account without one of its own
+    /// has that one (row W1).
+    pub fn begins_as(&self, kind: CredentialKind) -> Option<CredentialKind> {
+        let split = self.split.as_ref()?;
+        let mut pairs = self.doors.all().into_iter().zip(split.doors.all());
+        let found = pairs.find(|(before, after)| *after == kind && before != after);
+        found.map(|(before, _)| before)
+    }
+
+    /// The kinds that a split makes out of this one.
+    pub fn splits_into(&self, kind: CredentialKind) -> Vec<CredentialKind> {
+        let all = CredentialKind::ALL.into_iter();
+        all.filter(|new| self.begins_as(*new) == Some(kind))
+            .collect()
+    }
+
+    /// The kinds that a person may change online at `now`: before a split there is one password and one way to
+    /// change it (row W2).
+    pub fn changeable(&self, now: Timestamp) -> Vec<CredentialKind> {
+        let is_later = |kind| {
+            let to_come = self.split.as_ref().is_some_and(|split| now < split.at);
+            to_come && self.begins_as(kind).is_some()
+        };
+        let kinds = self.change.iter().copied();
+        kinds.filter(|kind| !is_later(*kind)).collect()
+    }
+
+    /// Whether people may ever change a password of this kind online.
+    pub fn is_changed_online(&self, kind: CredentialKind) -> bool {
+        self.change.contains(&kind)
+    }
+
     fn read(section: &mut Section<'_, '_>, name: &str) -> Self {
+        let doors = section.table("doors", |section| Doors::read(section, None));
+        let split = section
+            .has("split")
+            .then(|| section.table("split", |section| Split::read(section, doors)));
+        // Asked for all the same, so that an unknown key is one that nobody knows.
+        let mut asked = doors.all().to_vec();
+        asked.extend(split.iter().flat_map(|split| split.doors.all()));
+        asked.sort_unstable();
+        asked.dedup();
         Self {
             name: name.to_owned(),
-            policy: section.table("policy", Policy::read),
+            policies: section.table("policy", Policies::read),
             lock: section.table("lock", read_lock),
-            doors: section.table("doors", Doors::read),
+            doors,
+            split,
+            change: section.table("change", |section| {
+                section.list("online", asked, CredentialKind::changed_online)
+            }),
+            reminder: section.table("reminder", |section| {
+                section.optional("after", |value| forms::duration(value, REMINDERS))
+            }),
+            reset: section.table("reset", Reset::read),
         }
     }
 }
 
-impl Policy {
-    fn read(section: &mut Section<'_, '_>) -> Self {
-        let length = |value: &DeValue<'_>| forms::number(value, 1..=128);
-        let min_length = section.or("min_length", 12, length);
-        let max_length = section.or("max_length", 128, length);
-        if min_length > max_length {
-            let accepted = "at most max_length";
-            section.mistake(
-                "min_length",
-                "no password is long enough and short enough",
-                accepted,
-            );
-        }
-        let mut blocked = section.list("blocked", Vec::new(), |value| {
-            forms::text(value).map(|word| word.to_lowercase())
-        });
-        if section.or("block_common", true, forms::boolean) {
-            blocked.extend(common_passwords().map(str::to_lowercase));
-        }
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const REMINDERS: RangeInclusive<Duration> = DAY..=Duration::from_secs(3650 * 24 * 60 * 60);
+
+impl Split {
+    fn read(section: &mut Section<'_, '_>, before: Doors) -> Self {
+        let accepted = "a date and time with its zone, such as \"2027-01-15T00:00:00+09:00\"";
         Self {
-            min_length,
-            max_length,
-            needs_letter: section.or("needs_letter", false, forms::boolean),
-            needs_digit: section.or("needs_digit", false, forms::boolean),
-            symbols: section.optional("symbols", symbols),
-            blocked,
+            at: section.required("at", accepted, forms::instant),
+            doors: section.table("doors", |section| Doors::read(section, Some(before))),
         }
     }
 }
@@ -128,23 +181,8 @@ fn read_lock(section: &mut Section<'_, '_>) -> LockRule {
     LockRule {
         strikes: section.or("strikes", 3, |value| forms::number(value, 1..=100)),
         within: section.or("within", hour, lock::span),
-        lasts: section.or("lasts", hour, lock::span),
+        lasts: section.or("lasts", hour, lock::lasting),
     }
-}
-
-fn symbols(value: &DeValue<'_>) -> Result<String, Bad> {
-    let symbols = forms::any_text(value)?;
-    if symbols.chars().all(|c| c.is_ascii_punctuation()) {
-        Ok(symbols)
-    } else {
-        let accepted = "ASCII symbols without spaces, such as \"!@#$%\"; empty for none";
-        Err(Bad::new("not all of these are symbols", accepted))
-    }
-}
-
-fn common_passwords() -> impl Iterator<Item = &'static str> {
-    let lines = COMMON.lines().map(str::trim);
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// The built-in profiles and those in the folder that `config_file` names under `named_by`; one of the
@@ -192,47 +230,4 @@ pub(super) fn fuzz(source: &Source, mistakes: &mut Mistakes) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_built_in_profiles_have_no_mistakes() {
-        let mut mistakes = Mistakes::default();
-        let names: Vec<String> = built_in(&mut mistakes).into_keys().collect();
-        assert_eq!(mistakes, Mistakes::default());
-        assert_eq!(names, ["interfax", "standard"]);
-    }
-
-    #[test]
-    fn i9_and_the_lock_of_the_interfax_profile_are_as_published() {
-        let profile = Profile::built_in("interfax").unwrap();
-        let policy = &profile.policy;
-        assert_eq!((policy.min_length, policy.max_length), (7, 16));
-        assert!(policy.needs_letter && policy.needs_digit);
-        assert_eq!(policy.symbols.as_deref(), Some("!@#$%"));
-        for name in Profile::built_in_names() {
-            let lock = Profile::built_in(name).unwrap().lock;
-            assert_eq!(lock.strikes, 3);
-            assert_eq!(lock.within, Duration::from_secs(3600));
-            assert_eq!(lock.lasts, Duration::from_secs(3600));
-        }
-    }
-
-    #[test]
-    fn the_standard_profile_has_length_and_a_blocklist_and_no_composition_rules() {
-        let policy = Profile::built_in("standard").unwrap().policy;
-        assert_eq!((policy.min_length, policy.max_length), (12, 128));
-        assert!(!policy.needs_letter && !policy.needs_digit);
-        assert_eq!(policy.symbols, None);
-        assert!(policy.blocked.len() >= 200, "{}", policy.blocked.len());
-    }
-
-    #[test]
-    fn the_list_of_common_passwords_has_no_word_twice() {
-        let mut words: Vec<&str> = common_passwords().collect();
-        let count = words.len();
-        words.sort_unstable();
-        words.dedup();
-        assert_eq!(words.len(), count);
-    }
-}
+mod tests;

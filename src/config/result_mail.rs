@@ -50,21 +50,49 @@ pub enum ResultFormat {
     Xml,
 }
 
-const WHEN: [(&str, When); 4] = [
-    ("always", When::Always),
-    ("success", When::Success),
-    ("failure", When::Failure),
-    ("never", When::Never),
-];
+impl When {
+    /// Every choice under its word.
+    pub const WORDS: [(&str, Self); 4] = [
+        ("always", Self::Always),
+        ("success", Self::Success),
+        ("failure", Self::Failure),
+        ("never", Self::Never),
+    ];
 
-const FORMATS: [(&str, ResultFormat); 6] = [
-    ("html-ja", ResultFormat::HtmlJa),
-    ("html-en", ResultFormat::HtmlEn),
-    ("text-ja", ResultFormat::TextJa),
-    ("text-en", ResultFormat::TextEn),
-    ("xml", ResultFormat::Xml),
-    ("csv", ResultFormat::Csv),
-];
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl ResultFormat {
+    /// Every form under its word.
+    pub const WORDS: [(&str, Self); 6] = [
+        ("html-ja", Self::HtmlJa),
+        ("html-en", Self::HtmlEn),
+        ("text-ja", Self::TextJa),
+        ("text-en", Self::TextEn),
+        ("xml", Self::Xml),
+        ("csv", Self::Csv),
+    ];
+
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::HtmlEn => "html-en",
+            Self::HtmlJa => "html-ja",
+            Self::TextEn => "text-en",
+            Self::TextJa => "text-ja",
+            Self::Xml => "xml",
+        }
+    }
+}
 
 impl ResultMail {
     /// The table, its form by default in the gateway's `language`.
@@ -74,8 +102,12 @@ impl ResultMail {
             Language::Ja => ResultFormat::HtmlJa,
         };
         Self {
-            when: section.or("when", When::default(), |value| forms::word(value, &WHEN)),
-            format: section.or("format", format, |value| forms::word(value, &FORMATS)),
+            when: section.or("when", When::default(), |value| {
+                forms::word(value, &When::WORDS)
+            }),
+            format: section.or("format", format, |value| {
+                forms::word(value, &ResultFormat::WORDS)
+            }),
             attach_pages: section.or("attach_pages", false, forms::boolean),
             to: section.list("to", Vec::new(), forms::address),
         }

@@ -18,6 +18,20 @@ pub(super) fn sound_parts(text: &str) -> String {
     sound
 }
 
+/// The lines of the account whose table begins on `line` of `text`, up to the next one; `None` if none begins there.
+pub(super) fn account_at(text: &str, line: usize) -> Option<&str> {
+    let mut start = 0;
+    let mut lines = text.split_inclusive('\n');
+    for before in lines.by_ref().take(line.checked_sub(1)?) {
+        start += before.len();
+    }
+    let mut end = start + lines.next().filter(|line| begins_account(line))?.len();
+    for behind in lines.take_while(|line| !begins_account(line)) {
+        end += behind.len();
+    }
+    text.get(start..end)
+}
+
 fn begins_account(line: &str) -> bool {
     let mut written = line.chars().filter(|c| !matches!(c, ' ' | '\t'));
     "[[account]]".chars().all(|c| written.next() == Some(c))
@@ -40,6 +54,16 @@ mod tests {
         let text = "# ours\n[[account]]\nid = \"a\"\n [[ account ]]\nid = \"b\nx\n[[account]] # c\nid = \"c\"\n";
         let sound = "# ours\n[[account]]\nid = \"a\"\n\n\n\n[[account]] # c\nid = \"c\"\n";
         assert_eq!(sound_parts(text), sound);
+    }
+
+    #[test]
+    fn an_account_is_found_by_its_line() {
+        let text = "# ours\n[[account]]\nid = \"a\"\n\n[[account]]\nid = \"b\"\n";
+        assert_eq!(account_at(text, 2), Some("[[account]]\nid = \"a\"\n\n"));
+        assert_eq!(account_at(text, 5), Some("[[account]]\nid = \"b\"\n"));
+        for line in [0, 1, 3, 6, 7, 99] {
+            assert_eq!(account_at(text, line), None, "{line}");
+        }
     }
 
     #[test]

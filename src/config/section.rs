@@ -256,6 +256,11 @@ impl<'t> Section<'_, 't> {
         self.source.start(&span)
     }
 
+    /// The line on which the table begins.
+    pub(super) fn line(&self) -> usize {
+        self.source.start(&self.span).line
+    }
+
     /// The key `key` as what names a file.
     pub(super) fn naming(&self, key: &str) -> NamedBy {
         if self.has(key) {

@@ -32,6 +32,8 @@ pub struct Web {
     pub max_requests_per_minute: u32,
     /// Most logins a minute from one address; 0 for no limit.
     pub max_logins_per_minute: u32,
+    /// Most resets of a password asked for a minute from one address; 0 for no limit.
+    pub max_resets_per_minute: u32,
 }
 
 /// Scheme, host and port under which browsers reach the account web.
@@ -57,6 +59,7 @@ impl Default for Web {
             session_lasts: 12 * HOUR,
             max_requests_per_minute: 300,
             max_logins_per_minute: 10,
+            max_resets_per_minute: 6,
         }
     }
 }
@@ -87,6 +90,11 @@ impl Web {
             max_logins_per_minute: section.or(
                 "max_logins_per_minute",
                 default.max_logins_per_minute,
+                per_minute,
+            ),
+            max_resets_per_minute: section.or(
+                "max_resets_per_minute",
+                default.max_resets_per_minute,
                 per_minute,
             ),
         };
@@ -133,6 +141,10 @@ impl Web {
             (
                 "max_logins_per_minute",
                 show::number(self.max_logins_per_minute),
+            ),
+            (
+                "max_resets_per_minute",
+                show::number(self.max_resets_per_minute),
             ),
         ])
     }

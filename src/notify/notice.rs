@@ -12,6 +12,7 @@ use super::letter::Part;
 use super::template::fill;
 use super::template::plain;
 use crate::config::Language;
+use crate::lock;
 use crate::lock::Reach;
 use crate::smtp::TrustTier;
 
@@ -28,8 +29,12 @@ pub fn lock_notice(facts: &LockFacts, header: &Header) -> Mail {
             "Your account is locked",
         ),
     };
-    let until = facts.locked_until.local(&facts.zone);
-    let zone = facts.zone.to_string();
+    let is_timed = lock::ends_by_time(facts.locked_until);
+    let until = match (is_timed, facts.language) {
+        (true, _) => format!("{} ({})", facts.locked_until.local(&facts.zone), facts.zone),
+        (false, Language::Ja) => "時間の経過では終了しません".to_owned(),
+        (false, Language::En) => "not by time".to_owned(),
+    };
     let bullet = match facts.language {
         Language::Ja => "・",
         Language::En => "-",
@@ -38,6 +43,7 @@ pub fn lock_notice(facts: &LockFacts, header: &Header) -> Mail {
         Reach::Everything => (bullet, ""),
         Reach::Unproven => ("", bullet),
     };
+    let (timed, untimed) = if is_timed { (bullet, "") } else { ("", bullet) };
     let tier = facts.tier.map(|tier| believed(tier, facts.language));
     let values = [
         ("whole", whole),
@@ -48,7 +54,9 @@ pub fn lock_notice(facts: &LockFacts, header: &Header) -> Mail {
         ("door", door(&facts.door, facts.language)),
         ("peer", facts.from_peer.as_deref().unwrap_or_default()),
         ("until", &until),
-        ("zone", &zone),
+        ("timed", timed),
+        ("untimed", untimed),
+        ("whom", whom(facts.has_admin, facts.language)),
     ];
     let text = fill(template, &values, plain);
     let letter = Letter {
@@ -58,6 +66,16 @@ pub fn lock_notice(facts: &LockFacts, header: &Header) -> Mail {
         body: Part::text("text/plain", &text, Charset::Utf8),
     };
     letter.write(header)
+}
+
+/// Who can end a lock that time does not end, and start a reset (row T8).
+fn whom(has_admin: bool, language: Language) -> &'static str {
+    match (has_admin, language) {
+        (true, Language::Ja) => "貴社の管理者",
+        (true, Language::En) => "the admin of your company",
+        (false, Language::Ja) => "ヘルプデスク",
+        (false, Language::En) => "the help desk",
+    }
 }
 
 /// How far a sender was believed, in words.
@@ -156,7 +174,7 @@ mod tests {
         }
     }
 
-    fn lock(language: Language, door: &str) -> LockFacts {
+    fn lock_of(language: Language, door: &str) -> LockFacts {
         LockFacts {
             account: "tanaka".into(),
             login_id: "tanaka-login".into(),
@@ -165,6 +183,7 @@ mod tests {
             tier: Some(TrustTier::Unverified),
             reach: Reach::Everything,
             locked_until: NOON,
+            has_admin: false,
             zone: Zone::named("Asia/Tokyo").unwrap(),
             language,
         }
@@ -182,7 +201,7 @@ mod tests {
             (Language::Ja, "メール送信(本文のパスワード)"),
             (Language::En, "a mail with a password in its text"),
         ] {
-            let mail = lock_notice(&lock(language, "mail"), &header());
+            let mail = lock_notice(&lock_of(language, "mail"), &header());
             let parsed = MessageParser::default().parse(&mail.message).unwrap();
             let text = parsed.body_text(0).unwrap();
             for word in [
@@ -233,7 +252,7 @@ mod tests {
             let facts = LockFacts {
                 tier: Some(tier),
                 reach,
-                ..lock(language, "mail")
+                ..lock_of(language, "mail")
             };
             let mail = lock_notice(&facts, &header());
             let parsed = MessageParser::default().parse(&mail.message).unwrap();
@@ -244,8 +263,31 @@ mod tests {
     }
 
     #[test]
+    fn t8_a_lock_that_time_does_not_end_says_whom_to_ask() {
+        for (has_admin, whom) in [
+            (true, "the admin of your company"),
+            (false, "the help desk"),
+        ] {
+            let facts = LockFacts {
+                locked_until: lock::NOT_BY_TIME,
+                has_admin,
+                ..lock_of(Language::En, "web")
+            };
+            let mail = lock_notice(&facts, &header());
+            let parsed = MessageParser::default().parse(&mail.message).unwrap();
+            let text = parsed.body_text(0).unwrap();
+            assert!(text.contains("The lock ends: not by time"), "{text}");
+            assert!(text.contains(whom) && !text.contains("by itself"), "{text}");
+            assert!(
+                !text.contains("9999") && !text.contains(['{', '}']),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn a_door_nobody_translated_is_named_as_it_is() {
-        let mail = lock_notice(&lock(Language::En, "paper\r\nX: y"), &header());
+        let mail = lock_notice(&lock_of(Language::En, "paper\r\nX: y"), &header());
         let parsed = MessageParser::default().parse(&mail.message).unwrap();
         assert!(parsed.body_text(0).unwrap().contains("paper X: y"));
     }

@@ -1,6 +1,7 @@
 //! Mails of ours on their way: what is due is claimed, written out, handed over, and tried again.
 
 mod report;
+mod reset;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +10,14 @@ use arc_swap::ArcSwap;
 use serde::Deserialize;
 
 use crate::account::directory::Directory;
+use crate::account::lockout::InstallationKey;
 use crate::config::Config;
 use crate::config::ForwardFormat;
+use crate::config::Language;
 use crate::config::ResultFormat;
 use crate::fax::FaxFile;
 use crate::fax::StationId;
+use crate::lock;
 use crate::lock::Reach;
 use crate::notify;
 use crate::notify::AccessFacts;
@@ -42,6 +46,7 @@ use crate::storage::outbox::MailRow;
 use crate::storage::received;
 use crate::time::Clock;
 use crate::time::Timestamp;
+use crate::time::Zone;
 
 /// Mails handed over at a time.
 const AT_ONCE: usize = 16;
@@ -58,6 +63,8 @@ pub struct Outgoing {
     pub accounts: Arc<ArcSwap<Directory>>,
     /// Hands mails over.
     pub courier: Courier,
+    /// What reset mails carry is derived from it.
+    pub key: InstallationKey,
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -203,6 +210,7 @@ impl Outgoing {
             Kind::Forward => self.forward(row).await,
             Kind::Lock => self.lock_notice(row),
             Kind::Report => self.report(row, with_pages).await,
+            Kind::Reset => self.reset_mail(row).await,
             Kind::Result => self.result(row, with_pages).await,
         }
     }
@@ -218,6 +226,20 @@ impl Outgoing {
         }
     }
 
+    /// The zone in which the account's owner reads times.
+    fn zone_of(&self, account: &str) -> Zone {
+        let directory = self.accounts.load();
+        let own = directory.by_id(account).and_then(|a| a.time_zone.clone());
+        own.unwrap_or_else(|| self.config.gateway.time_zone.clone())
+    }
+
+    /// The language in which the account's owner is told things.
+    fn language_of(&self, account: &str) -> Language {
+        let directory = self.accounts.load();
+        let own = directory.by_id(account).and_then(|a| a.language);
+        own.unwrap_or(self.config.gateway.language)
+    }
+
     fn access_notice(&self, row: &MailRow) -> Result<Mail, Unwritten> {
         let payload: AccessPayload = payload(row)?;
         let directory = self.accounts.load();
@@ -230,8 +252,8 @@ impl Outgoing {
             peer: payload.peer,
             detail: payload.detail,
             at: row.created_at,
-            zone: self.config.gateway.time_zone.clone(),
-            language: self.config.gateway.language,
+            zone: self.zone_of(&row.account),
+            language: self.language_of(&row.account),
         };
         Ok(notify::access_notice(&facts, &self.header(row, None)))
     }
@@ -248,8 +270,9 @@ impl Outgoing {
             tier: TrustTier::of_word(&payload.tier),
             reach: Reach::of_word(&payload.reach).unwrap_or_default(),
             locked_until: Timestamp::from_ms(payload.until),
-            zone: self.config.gateway.time_zone.clone(),
-            language: self.config.gateway.language,
+            has_admin: account.is_some_and(|account| account.has_admin()),
+            zone: self.zone_of(&row.account),
+            language: self.language_of(&row.account),
         };
         Ok(notify::lock_notice(&facts, &self.header(row, None)))
     }
@@ -274,9 +297,9 @@ impl Outgoing {
             remote_id: StationId::from_far_end(fax.remote_id.as_bytes()),
             pages: fax.pages,
             received_at: fax.received_at,
-            held_until: payload.held_until.map(Timestamp::from_ms),
-            zone: self.config.gateway.time_zone.clone(),
-            language: self.config.gateway.language,
+            held_until: payload.held_until.map(|until| self.held(until)),
+            zone: self.zone_of(&row.account),
+            language: self.language_of(&row.account),
         };
         Ok(notify::forward(&facts, attachment, &self.header(row, None)))
     }
@@ -313,11 +336,20 @@ impl Outgoing {
             reference: batch.reference,
             jobs: jobs.map(|job| job_facts(job, format)).collect(),
             format,
-            zone: self.config.gateway.time_zone.clone(),
+            zone: self.zone_of(&row.account),
             pages,
         };
         let in_reply_to = Some(batch.message_id).filter(|id| !id.is_empty());
         Ok(notify::result_mail(&facts, &self.header(row, in_reply_to)))
+    }
+
+    /// The end of a lock that held a mail back: now, if somebody had to end it.
+    fn held(&self, until: i64) -> Timestamp {
+        let until = Timestamp::from_ms(until);
+        match lock::ends_by_time(until) {
+            true => until,
+            false => self.clock.now(),
+        }
     }
 
     async fn pages(&self, file: String, pages: u32) -> Result<FaxFile, Unwritten> {
@@ -343,7 +375,7 @@ fn is_too_large(outcome: &Result<(), DeliveryError>) -> bool {
 fn is_told_by_words(kind: Kind) -> bool {
     match kind {
         Kind::Report | Kind::Result => true,
-        Kind::Access | Kind::Forward | Kind::Lock => false,
+        Kind::Access | Kind::Forward | Kind::Lock | Kind::Reset => false,
     }
 }
 
@@ -404,7 +436,7 @@ fn job_facts(job: &JobRow, format: ResultFormat) -> JobFacts {
 fn about(row: &MailRow) -> Subject<'_> {
     match row.kind {
         Kind::Forward => Subject::received(&row.account, row.subject_id),
-        Kind::Access | Kind::Lock => Subject::account(&row.account),
+        Kind::Access | Kind::Lock | Kind::Reset => Subject::account(&row.account),
         Kind::Report | Kind::Result => Subject::batch(&row.account, row.subject_id),
     }
 }

@@ -192,6 +192,7 @@ impl Resend {
             reply_to: old.reply_to,
             page_options: old.page_options,
             documents: old.documents,
+            pages: None,
             stopped: false,
             created_at: self.now,
         }

@@ -1,6 +1,7 @@
 //! The mail door's view of the gateway: recipients are judged, messages go the way of `intake`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::account::certificate;
 use crate::admit::rate::Rate;
@@ -26,7 +27,7 @@ use crate::submission::RecipientError;
 /// What stands behind the mail door.
 pub(super) struct MailDoor {
     /// The way in.
-    pub(super) intake: Intake,
+    pub(super) intake: Arc<Intake>,
     /// Verifies senders; `None`: nobody does.
     pub(super) verifier: Option<Verifier>,
     /// How often each network has begun a mail.
@@ -91,7 +92,7 @@ impl Door for MailDoor {
             .await;
         match judged {
             Ok(logged_in) => LoginVerdict::Accepted {
-                identity: self.intake.authenticator.identity_of(&logged_in.account),
+                identity: self.intake.authenticator.identity_of(&logged_in, now),
                 signature: logged_in.signature,
             },
             Err(refusal) => {
@@ -108,7 +109,8 @@ impl Door for MailDoor {
     fn holder(&self, certificate: &[u8]) -> Option<Identity> {
         let directory = self.intake.accounts.load();
         let account = directory.by_certificate(&certificate::fingerprint(certificate))?;
-        Some(self.intake.authenticator.identity_of(account))
+        let now = self.intake.clock.now();
+        self.intake.authenticator.identity_of_holder(account, now)
     }
 
     fn may_begin(&self, network: IpAddr) -> bool {

@@ -3,27 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::account::age;
+use crate::account::directory::Directory;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::monitor::Health;
 use crate::notify::outgoing::Outgoing;
 use crate::storage::StorageError;
 use crate::storage::Store;
+use crate::storage::drafts;
 use crate::storage::events;
 use crate::storage::jobs;
 use crate::storage::outbox;
 use crate::storage::received;
 use crate::time::Clock;
+use crate::time::Timestamp;
 
 /// Another process, such as a command, may have changed something: looked for this often.
 const LOOK: Duration = Duration::from_millis(300);
 const SWEEP: Duration = Duration::from_secs(1);
 const MEASURE_EVERY: u32 = 5;
+const REMIND: Duration = Duration::from_secs(3600);
 const RETAIN: Duration = Duration::from_secs(600);
 /// Refused mails that are remembered: enough to answer a customer, too few to fill a disk.
 const MOST_REFUSED: usize = 100_000;
@@ -177,6 +183,60 @@ pub(super) async fn send_mail(
     }
 }
 
+/// Tells people of passwords that are in use for long (row I2).
+pub(super) async fn remind(
+    store: Store,
+    accounts: Arc<ArcSwap<Directory>>,
+    host: String,
+    clock: Arc<dyn Clock>,
+    mail: Arc<Notify>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let never = Notify::new();
+    loop {
+        match remind_once(&store, &accounts, &host, clock.now()).await {
+            Ok(false) => {}
+            Ok(true) => mail.notify_one(),
+            Err(error) => tracing::error!(%error, "the age of passwords could not be looked at"),
+        }
+        if !pause(&never, REMIND, &mut stopping).await {
+            break;
+        }
+    }
+}
+
+/// One round over all accounts; whether anything was written.
+async fn remind_once(
+    store: &Store,
+    accounts: &ArcSwap<Directory>,
+    host: &str,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    const AT_A_TIME: usize = 200;
+    let directory = accounts.load_full();
+    let looked = store.read(move |tx| {
+        let mut due = Vec::new();
+        for account in directory.iter() {
+            if age::is_due(tx, account, now)? {
+                due.push(Arc::clone(account));
+            }
+        }
+        Ok(due)
+    });
+    let due = looked.await?;
+    for some in due.chunks(AT_A_TIME) {
+        let (some, host, ids) = (some.to_vec(), host.to_owned(), store.clone());
+        let written = store.write(move |tx| {
+            for account in &some {
+                age::remind(tx, ids.ids(), account, &host, now)?;
+            }
+            Ok(())
+        });
+        written.await?;
+    }
+    Ok(!due.is_empty())
+}
+
 /// Removes pages and history whose time is over.
 pub(super) async fn retain(
     store: Store,
@@ -203,6 +263,7 @@ async fn retain_once(
     config: &Config,
     clock: &dyn Clock,
 ) -> Result<bool, StorageError> {
+    drafts::sweep(store, clock.now()).await?;
     let pages = clock.now().minus(config.retention.pages);
     let history = clock.now().minus(config.retention.history);
     let removed = store.write(move |tx| {

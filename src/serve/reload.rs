@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use notify::PollWatcher;
 use notify::RecursiveMode;
 use notify::Watcher;
 use tokio::sync::Notify;
 use tokio::sync::watch;
 
-use crate::account::directory::Directory;
+use crate::account::in_force::InForce;
 use crate::config::Accounts;
 use crate::config::Config;
 use crate::config::LoadedAccounts;
@@ -57,7 +56,7 @@ impl Watching {
 pub(super) struct Reloading {
     pub(super) config_file: PathBuf,
     pub(super) config: Arc<Config>,
-    pub(super) accounts: Arc<ArcSwap<Directory>>,
+    pub(super) in_force: Arc<InForce>,
     pub(super) health: Arc<Health>,
     pub(super) asked: Arc<Notify>,
 }
@@ -83,12 +82,14 @@ impl Reloading {
         match loading.await {
             Ok(Ok(loaded)) => {
                 let accounts = loaded.accounts.accounts.len();
-                tracing::info!(accounts, "accounts are in force");
-                self.accounts
-                    .store(Arc::new(Directory::new(&loaded.accounts)));
+                if let Err(error) = self.in_force.replace(loaded.accounts).await {
+                    self.refused(error.to_string());
+                    return None;
+                }
                 self.count();
                 self.health.well("accounts");
                 metrics::gauge!("faxgate_accounts_stale").set(0.0);
+                tracing::info!(accounts, "accounts are in force");
                 Some(loaded.files)
             }
             Ok(Err(mistakes)) => {
@@ -111,7 +112,7 @@ impl Reloading {
     }
 
     fn count(&self) {
-        let accounts = u32::try_from(self.accounts.load().len()).unwrap_or(u32::MAX);
+        let accounts = u32::try_from(self.in_force.directory().load().len()).unwrap_or(u32::MAX);
         metrics::gauge!("faxgate_accounts").set(f64::from(accounts));
     }
 

@@ -48,6 +48,44 @@ pub fn all_strikes(tx: &mut dyn Transaction) -> Result<Vec<(String, Strikes)>, S
     Ok(rows.iter().map(named).collect())
 }
 
+/// The locks that stand at `now`, those that last longest first, at most `limit`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn locked(
+    tx: &mut dyn Transaction,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<(String, Reach, Strikes)>, StorageError> {
+    let rows = tx.query(
+        "SELECT count, first_at, locked_until, account, reach FROM strikes
+         WHERE locked_until IS NOT NULL AND locked_until > ?1 ORDER BY locked_until DESC, account LIMIT ?2",
+        &[now.into(), limit.into()],
+    )?;
+    let named = |row: &Row| {
+        let is_whole = row.integer(4) == Reach::Everything.number();
+        let reach = if is_whole {
+            Reach::Everything
+        } else {
+            Reach::Unproven
+        };
+        (row.text(3).to_owned(), reach, strikes_of(row))
+    };
+    Ok(rows.iter().map(named).collect())
+}
+
+/// How many locks stand at `now`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn count_locked(tx: &mut dyn Transaction, now: Timestamp) -> Result<i64, StorageError> {
+    let row = tx.first(
+        "SELECT COUNT(*) FROM strikes WHERE locked_until IS NOT NULL AND locked_until > ?1",
+        &[now.into()],
+    )?;
+    Ok(row.map_or(0, |row| row.integer(0)))
+}
+
 /// Keeps one counter of an account.
 ///
 /// # Errors
@@ -145,24 +183,23 @@ pub struct StoredCredential {
     pub changed_at: Timestamp,
 }
 
-/// The stored password of this kind.
+/// All stored passwords of an account, with their kinds.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn credential(
+pub fn credentials(
     tx: &mut dyn Transaction,
     account: &str,
-    kind: &str,
-) -> Result<Option<StoredCredential>, StorageError> {
-    let row = tx.first(
-        "SELECT replaces, hash, version, epoch, initial, changed_at FROM credential WHERE account = ?1 AND kind = ?2",
-        &[account.into(), kind.into()],
+) -> Result<Vec<(String, StoredCredential)>, StorageError> {
+    let rows = tx.query(
+        "SELECT replaces, hash, version, epoch, initial, changed_at, kind FROM credential WHERE account = ?1",
+        &[account.into()],
     )?;
-    row.map(|row| {
+    let stored = |row: &Row| {
         let replaces = row
             .optional_bytes(0)
             .and_then(|bytes| bytes.try_into().ok());
-        Ok(StoredCredential {
+        let stored = StoredCredential {
             replaces: replaces
                 .ok_or_else(|| StorageError::Damaged("credential.replaces".to_owned()))?,
             hash: row.text(1).to_owned(),
@@ -170,9 +207,10 @@ pub fn credential(
             epoch: row.integer(3),
             initial: row.integer(4) != 0,
             changed_at: Timestamp::from_ms(row.integer(5)),
-        })
-    })
-    .transpose()
+        };
+        Ok((row.text(6).to_owned(), stored))
+    };
+    rows.iter().map(stored).collect()
 }
 
 /// Stores another password of this kind in the place of the one before.
@@ -205,7 +243,8 @@ pub fn change_credential(
     Ok(())
 }
 
-/// Stores another hash of the same password of this kind in the place of the one before.
+/// Stores another hash of the same password of this kind; never in the place of one that replaces another hash of
+/// the accounts file, which may be newer than what is known here. Whether it was stored.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -216,17 +255,45 @@ pub fn set_credential(
     replaces: &[u8; 32],
     hash: &str,
     now: Timestamp,
-) -> Result<(), StorageError> {
-    tx.execute(
+) -> Result<bool, StorageError> {
+    let changed = tx.execute(
         "INSERT INTO credential(account, kind, version, replaces, hash, changed_at) VALUES(?1, ?2, 1, ?3, ?4, ?5)
-         ON CONFLICT(account, kind) DO UPDATE
-         SET version = credential.version + 1, replaces = ?3, hash = ?4",
+         ON CONFLICT(account, kind) DO UPDATE SET version = credential.version + 1, hash = ?4
+         WHERE credential.replaces = ?3",
         &[
             account.into(),
             kind.into(),
             replaces.as_slice().into(),
             hash.into(),
             now.into(),
+        ],
+    )?;
+    Ok(changed > 0)
+}
+
+/// Stores a password of this kind exactly as another kind has it.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn copy_credential(
+    tx: &mut dyn Transaction,
+    account: &str,
+    kind: &str,
+    copy: &StoredCredential,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "INSERT INTO credential(account, kind, version, epoch, initial, replaces, hash, changed_at)
+         VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT(account, kind) DO UPDATE
+         SET version = credential.version + 1, epoch = ?3, initial = ?4, replaces = ?5, hash = ?6, changed_at = ?7",
+        &[
+            account.into(),
+            kind.into(),
+            copy.epoch.into(),
+            copy.initial.into(),
+            copy.replaces.as_slice().into(),
+            (&copy.hash).into(),
+            copy.changed_at.into(),
         ],
     )?;
     Ok(())

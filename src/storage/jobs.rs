@@ -7,6 +7,7 @@ mod claim;
 mod history;
 mod lines;
 mod search;
+mod share;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,10 @@ pub use search::Period;
 pub use search::Search;
 pub use search::Standing;
 pub use search::search;
+pub use share::Share;
+pub use share::WaitingJob;
+pub use share::oldest_waiting;
+pub use share::shares;
 pub use state::Class;
 pub use state::State;
 
@@ -89,6 +94,8 @@ pub struct NewBatch {
     pub page_options: String,
     /// Packed documents; `None` when they are in the file `<id>-documents`.
     pub documents: Option<Vec<u8>>,
+    /// How many pages are in the file `<id>-pages`, if they were made already.
+    pub pages: Option<u32>,
     /// Whether any of it was stopped by the lock.
     pub stopped: bool,
     /// When it was accepted.
@@ -201,8 +208,8 @@ pub fn insert_batch(
 ) -> Result<(), StorageError> {
     tx.execute(
         "INSERT INTO batch(id, account, identity, door, proof, reference, message_id, reply_to, page_options,
-             documents, stopped, published, jobs, settled, created_at, tier, verification)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13, ?14, ?15)",
+             documents, stopped, published, jobs, settled, created_at, tier, verification, pages)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13, ?14, ?15, ?16)",
         &[
             batch.id.into(),
             (&batch.account).into(),
@@ -219,6 +226,7 @@ pub fn insert_batch(
             batch.created_at.into(),
             (&batch.tier).into(),
             (&batch.verification).into(),
+            batch.pages.into(),
         ],
     )?;
     Ok(())

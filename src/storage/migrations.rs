@@ -10,7 +10,13 @@ const ALL: &[(i64, &str)] = &[
     (1, include_str!("migrations/0001-main.sql")),
     (2, include_str!("migrations/0002-web.sql")),
     (3, include_str!("migrations/0003-passwords.sql")),
+    (4, include_str!("migrations/0004-password-age.sql")),
+    (5, include_str!("migrations/0005-reset.sql")),
+    (6, include_str!("migrations/0006-people.sql")),
+    (7, include_str!("migrations/0007-audit.sql")),
     (8, include_str!("migrations/0008-faxes.sql")),
+    (9, include_str!("migrations/0009-settings.sql")),
+    (10, include_str!("migrations/0010-compose.sql")),
 ];
 
 /// Brings the schema up to date.

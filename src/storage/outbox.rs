@@ -17,6 +17,8 @@ pub enum Kind {
     Lock,
     /// What became of a recipient, because the client asked (RFC 3461).
     Report,
+    /// The way back in for somebody who forgot the password.
+    Reset,
     /// The results of a batch.
     Result,
 }
@@ -29,6 +31,7 @@ impl Kind {
             Self::Forward => "forward",
             Self::Lock => "lock",
             Self::Report => "report",
+            Self::Reset => "reset",
             Self::Result => "result",
         }
     }
@@ -39,6 +42,7 @@ impl Kind {
             "forward" => Ok(Self::Forward),
             "lock" => Ok(Self::Lock),
             "report" => Ok(Self::Report),
+            "reset" => Ok(Self::Reset),
             "result" => Ok(Self::Result),
             _ => Err(StorageError::Damaged(format!("mail of kind {word}"))),
         }
@@ -56,7 +60,7 @@ pub struct MailRow {
     pub dedup: String,
     /// The account's id.
     pub account: String,
-    /// The batch, event or received fax that it tells of.
+    /// The batch, event, reset or received fax that it tells of.
     pub subject_id: i64,
     /// Who gets it.
     pub recipient: String,
@@ -251,6 +255,58 @@ pub fn waiting(tx: &mut dyn Transaction, now: Timestamp) -> Result<(i64, i64), S
         &[now.into()],
     )?;
     Ok(row.map_or((0, 0), |row| (row.integer(0), row.integer(1))))
+}
+
+/// A mail that waits, for operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingMail {
+    /// Identifier.
+    pub id: i64,
+    /// What it tells.
+    pub kind: Kind,
+    /// The account's id.
+    pub account: String,
+    /// Who gets it.
+    pub recipient: String,
+    /// Whether it is held while the account is locked.
+    pub gated: bool,
+    /// Times it was tried.
+    pub attempts: u32,
+    /// When it is tried next, at the earliest.
+    pub next_at: Timestamp,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// What the next server said last.
+    pub error: Option<String>,
+}
+
+/// The mails that have waited longest, at most `limit`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn oldest_waiting(
+    tx: &mut dyn Transaction,
+    limit: usize,
+) -> Result<Vec<WaitingMail>, StorageError> {
+    let rows = tx.query(
+        "SELECT id, kind, account, recipient, gated, attempts, next_at, created_at, last_error
+         FROM outbox WHERE state = 0 ORDER BY id LIMIT ?1",
+        &[limit.into()],
+    )?;
+    let waiting = |row: &Row| {
+        Ok(WaitingMail {
+            id: row.integer(0),
+            kind: Kind::from_word(row.text(1))?,
+            account: row.text(2).to_owned(),
+            recipient: row.text(3).to_owned(),
+            gated: row.integer(4) != 0,
+            attempts: u32::try_from(row.integer(5)).unwrap_or(u32::MAX),
+            next_at: Timestamp::from_ms(row.integer(6)),
+            created_at: Timestamp::from_ms(row.integer(7)),
+            error: row.optional_text(8),
+        })
+    };
+    rows.iter().map(waiting).collect()
 }
 
 fn mail_row(row: &Row) -> Result<MailRow, StorageError> {

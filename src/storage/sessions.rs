@@ -170,6 +170,17 @@ pub fn end_others(
     )
 }
 
+/// Ends all sessions of `account`. Returns how many.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn end_all(tx: &mut dyn Transaction, account: &str) -> Result<usize, StorageError> {
+    tx.execute(
+        "DELETE FROM web_session WHERE account = ?1",
+        &[account.into()],
+    )
+}
+
 fn session_row(row: &Row) -> Result<SessionRow, StorageError> {
     let bytes = |column| {
         let bytes = row

@@ -23,7 +23,8 @@ pub fn strike(
     // One strike in 64 pays for the sweep, which walks over everything that is kept: the first byte of a keyed
     // hash is as good as a die.
     if identity[0].is_multiple_of(64) {
-        forget(tx, now.minus(rule.within.max(rule.lasts) * 2), MOST)?;
+        let before = now.minus(rule.within.max(rule.lasts).saturating_mul(2));
+        forget(tx, before, MOST)?;
     }
     let after = strikes(tx, identity)?.after_wrong_password(rule, now);
     tx.execute(
@@ -37,6 +38,18 @@ pub fn strike(
         ],
     )?;
     Ok(after)
+}
+
+/// How many IDs that nobody has are answered as locked at `now`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn count_locked(tx: &mut dyn Transaction, now: Timestamp) -> Result<i64, StorageError> {
+    let row = tx.first(
+        "SELECT COUNT(*) FROM shadow_strikes WHERE locked_until > ?1",
+        &[now.into()],
+    )?;
+    Ok(row.map_or(0, |row| row.integer(0)))
 }
 
 fn strikes(tx: &mut dyn Transaction, identity: &[u8; 32]) -> Result<Strikes, StorageError> {

@@ -58,6 +58,11 @@ pub(super) fn content_hash(subject: &str, body: &str, documents: &[Document]) ->
     *hasher.finalize().as_bytes()
 }
 
+/// What makes what was composed in a browser the same again: the draft that it was seen as.
+pub fn draft_hash(draft: i64, reference: &str, documents: &[Document]) -> [u8; 32] {
+    content_hash(&format!("draft {draft} {reference}"), "", documents)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

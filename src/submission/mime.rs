@@ -255,6 +255,11 @@ fn disposition(header: &Header<'_>) -> Structured {
 /// The file name, from either field; the last component if somebody wrote a path.
 fn file_name(disposition: &Structured, kind: &Structured) -> Option<String> {
     let name = disposition.text("filename").or_else(|| kind.text("name"))?;
+    plain_name(&name)
+}
+
+/// `name` without folders and control characters, if anything is left of it.
+pub(super) fn plain_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let line = text::one_line(last, MAX_NAME);
     Some(line).filter(|line| !line.is_empty() && line != "." && line != "..")

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 use crate::time::Zone;
 
 /// Most characters of the reference.
-const MAX_REFERENCE: usize = 60;
+pub(super) const MAX_REFERENCE: usize = 60;
 /// How far ahead a fax may be put off.
 const FARTHEST: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// Font sizes, in points, that make a readable fax.

@@ -82,6 +82,15 @@ pub(super) fn framed(f: Frame, trouble: Trouble) -> Response {
     response
 }
 
+/// A page that says a title and a text in the frame `f`.
+pub(super) fn said(
+    f: Frame,
+    status: StatusCode,
+    (title, text): (&'static str, &'static str),
+) -> Response {
+    page::answer(status, &ErrorPage { f, title, text })
+}
+
 /// What no route answers.
 pub(super) async fn not_found(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     page(&site, &headers, Trouble::NotFound)

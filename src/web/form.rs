@@ -18,6 +18,16 @@ use crate::web::visitor::Visitor;
 pub(super) struct Fields(Vec<(String, Secret)>);
 
 impl Fields {
+    /// Fields that came in another way than as `application/x-www-form-urlencoded`.
+    pub(super) fn of(fields: Vec<(String, String)>) -> Self {
+        let fields = fields.into_iter();
+        Self(
+            fields
+                .map(|(name, value)| (name, Secret::new(value)))
+                .collect(),
+        )
+    }
+
     /// The first field of this name, without spaces around it; empty if there is none.
     pub(super) fn text(&self, name: &str) -> String {
         let found = self.0.iter().find(|(field, _)| field == name);
@@ -53,12 +63,7 @@ impl FromRequest<Arc<Site>> for Fields {
     async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Response> {
         let form = axum::Form::<Vec<(String, String)>>::from_request(request, site).await;
         let axum::Form(fields) = form.map_err(IntoResponse::into_response)?;
-        let fields = fields.into_iter();
-        Ok(Self(
-            fields
-                .map(|(name, value)| (name, Secret::new(value)))
-                .collect(),
-        ))
+        Ok(Self::of(fields))
     }
 }
 

@@ -19,6 +19,7 @@ use axum::response::Response;
 use crate::config;
 use crate::config::Network;
 use crate::web::PATIENCE;
+use crate::web::PATIENCE_WITH_FILES;
 use crate::web::Site;
 use crate::web::error;
 use crate::web::error::Trouble;
@@ -56,7 +57,11 @@ pub(super) async fn limit(
     }
     let headers = request.headers().clone();
     request.extensions_mut().insert(Client { address, network });
-    match tokio::time::timeout(PATIENCE, next.run(request)).await {
+    let patience = match changes && request.uri().path() == "/send" {
+        true => PATIENCE_WITH_FILES,
+        false => PATIENCE,
+    };
+    match tokio::time::timeout(patience, next.run(request)).await {
         Ok(response) => response,
         Err(_) => error::page(&site, &headers, Trouble::Unavailable),
     }
@@ -130,8 +135,8 @@ fn is_cross_site(headers: &HeaderMap, own: &str) -> bool {
 const HEADERS: [(&str, &str); 9] = [
     (
         "content-security-policy",
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-         frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),

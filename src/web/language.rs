@@ -7,9 +7,12 @@ use crate::config::Account;
 use crate::config::Language;
 use crate::config::ResultFormat;
 
-/// What the browser asks for; else the language of the account's result mails; else the gateway's.
+/// What the account's owner chose; else what the browser asks for; else the language of the account's result
+/// mails; else the gateway's.
 pub(super) fn choose(headers: &HeaderMap, account: Option<&Account>, own: Language) -> Language {
-    asked_for(headers)
+    let chosen = account.and_then(|account| account.language);
+    chosen
+        .or_else(|| asked_for(headers))
         .or_else(|| account.and_then(of_account))
         .unwrap_or(own)
 }

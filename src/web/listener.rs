@@ -34,8 +34,9 @@ const MOST_FROM_ONE: usize = 100;
 const HEADER_TIME: Duration = Duration::from_secs(15);
 /// Most bytes of a request's header.
 const BUFFER: usize = 32 * 1024;
-/// A connection is closed after this time, whatever it does.
-const LONGEST: Duration = Duration::from_secs(600);
+/// A connection is closed after this time, whatever it does: longer than the slowest upload, which may not
+/// be the first thing on its connection.
+const LONGEST: Duration = Duration::from_secs(1800);
 /// How long requests that go on may take when the gateway stops.
 const GRACE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);

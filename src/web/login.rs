@@ -16,8 +16,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::account::session::Cookie;
+use crate::authenticate::login::LoggedIn;
 use crate::authenticate::person::TurnedAway;
-use crate::config::Account;
+use crate::lock;
 use crate::secret::Secret;
 use crate::smtp::Login;
 use crate::smtp::LoginProof;
@@ -30,6 +31,7 @@ use crate::web::guard::Client;
 use crate::web::page;
 use crate::web::page::Frame;
 use crate::web::page::Moment;
+use crate::web::proof;
 use crate::web::visitor;
 
 /// A longer login ID is nobody's.
@@ -79,7 +81,8 @@ struct LoginPage {
 #[template(path = "locked.html")]
 struct LockedPage {
     f: Frame,
-    until: Moment,
+    /// When it ends; `None`: not by time.
+    until: Option<Moment>,
 }
 
 /// `GET /login`
@@ -149,8 +152,10 @@ pub(super) async fn log_in(
         peer: client.address,
         received_at: now,
     };
-    match judged(&site, login, now).await {
-        Ok(account) => {
+    match proof::judged(&site, login, now).await {
+        Ok(LoggedIn {
+            account, passwords, ..
+        }) => {
             count("right");
             if let Some(before) = Jar::Session.find(&headers, site.is_secure()) {
                 // It is replaced in the browser; that it ends by itself later is enough.
@@ -158,7 +163,7 @@ pub(super) async fn log_in(
             }
             let opened = site
                 .sessions
-                .open(&account, client.address.to_string(), now)
+                .open(&account, &passwords, client.address.to_string(), now)
                 .await;
             opened.map_or_else(
                 |error| {
@@ -175,25 +180,6 @@ pub(super) async fn log_in(
             refused(&site, &headers, &cookie, login_id, turned_away)
         }
     }
-}
-
-/// Judges in a task of its own: whoever hangs up while the password is checked is counted all the same.
-async fn judged(
-    site: &Arc<Site>,
-    login: Login,
-    now: Timestamp,
-) -> Result<Arc<Account>, TurnedAway> {
-    let judge = Arc::clone(site);
-    let judging = tokio::spawn(async move {
-        let directory = judge.accounts.load_full();
-        let judged = judge.authenticator.person(&login, &directory, now).await;
-        if judged.is_err() {
-            // A strike that locks has written a notice.
-            judge.mail.notify_one();
-        }
-        judged
-    });
-    judging.await.unwrap_or(Err(TurnedAway::Storage))
 }
 
 fn let_in(site: &Site, headers: &HeaderMap, session: &Cookie) -> Response {
@@ -218,8 +204,7 @@ fn refused(
     let (status, text) = match turned_away {
         TurnedAway::Locked(until) => {
             count("locked");
-            let until = site.moment(until);
-            return page::answer(StatusCode::LOCKED, &LockedPage { f, until });
+            return locked(site, f, until);
         }
         TurnedAway::Wrong => (StatusCode::UNAUTHORIZED, (t.wrong_title, t.wrong)),
         TurnedAway::Busy => (StatusCode::SERVICE_UNAVAILABLE, (t.busy_title, t.busy)),
@@ -231,6 +216,12 @@ fn refused(
         "busy"
     });
     login_page(site, f, cookie, login_id, status, Some(text))
+}
+
+/// The page about a lock that stands, in the frame `f`.
+pub(super) fn locked(site: &Site, f: Frame, until: Timestamp) -> Response {
+    let until = lock::ends_by_time(until).then(|| site.moment(until));
+    page::answer(StatusCode::LOCKED, &LockedPage { f, until })
 }
 
 /// `POST /logout`
@@ -258,13 +249,15 @@ fn see_other(path: &str) -> Response {
     Redirect::to(path).into_response()
 }
 
-fn give(response: &mut Response, cookie: Option<HeaderValue>) {
+/// Gives the browser a cookie with `response`.
+pub(super) fn give(response: &mut Response, cookie: Option<HeaderValue>) {
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }
 
-fn random() -> Option<u64> {
+/// Names an attempt: the same password in another one is another strike.
+pub(super) fn random() -> Option<u64> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).ok()?;
     Some(u64::from_le_bytes(bytes))

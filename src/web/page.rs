@@ -10,8 +10,11 @@ use axum::response::Response;
 use crate::config::Account;
 use crate::config::Language;
 use crate::config::Role;
+use crate::lock;
 use crate::time::Timestamp;
 use crate::web::Site;
+use crate::web::assets;
+use crate::web::assets::Addresses;
 use crate::web::error::Told;
 use crate::web::language;
 use crate::web::words;
@@ -91,6 +94,8 @@ pub(super) struct Link {
 
 /// What stands around every page.
 pub(super) struct Frame {
+    /// Where style and scripts are.
+    pub(super) assets: &'static Addresses,
     /// The words of its language.
     pub(super) t: &'static Words,
     /// The language.
@@ -109,8 +114,18 @@ pub(super) struct Person {
     pub(super) csrf: String,
     /// The end of the account's lock, if one stands.
     pub(super) locked_until: Option<String>,
+    /// That a password is old, if one is (row I2).
+    pub(super) reminder: Option<Reminder>,
     /// The menu.
     pub(super) menu: Vec<Link>,
+}
+
+/// That a password is old.
+pub(super) struct Reminder {
+    /// For how long it has been in use.
+    pub(super) text: String,
+    /// What the link to the page is called where it is changed.
+    pub(super) link: &'static str,
 }
 
 impl Person {
@@ -137,27 +152,37 @@ impl Frame {
         let gateway = &site.config.gateway;
         let language = language::choose(headers, account, gateway.language);
         Self {
+            assets: &assets::ADDRESSES,
             t: words::of(language),
             language,
             person: None,
-            zone: gateway.time_zone.to_string(),
+            zone: site.zone().to_string(),
         }
     }
 }
 
 /// A point in time as a page shows it, and as programs read it.
 pub(super) struct Moment {
-    /// `2026-11-22 18:30:00` in the gateway's zone.
+    /// `2026-11-22 18:30:00` in the zone of who asks.
     pub(super) shown: String,
     /// RFC 3339.
     pub(super) exact: String,
 }
 
 impl Site {
+    /// The end of a lock for a page, also of one that time does not end.
+    pub(super) fn end_of_lock(&self, until: Timestamp, t: &Words) -> Moment {
+        let mut moment = self.moment(until);
+        if !lock::ends_by_time(until) {
+            moment.shown = t.until_unlocked.to_owned();
+        }
+        moment
+    }
+
     /// `at` for a page.
     pub(super) fn moment(&self, at: Timestamp) -> Moment {
         Moment {
-            shown: at.local(&self.config.gateway.time_zone),
+            shown: at.local(&self.zone()),
             exact: at.rfc3339(),
         }
     }

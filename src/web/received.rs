@@ -142,7 +142,7 @@ fn fax(site: &Site, (row, forwarding): Row, t: &Words) -> Fax {
         Forwarding::Nowhere => {}
         Forwarding::Held(until) => {
             fax.state = t.held;
-            fax.until = Some(site.moment(until));
+            fax.until = Some(site.end_of_lock(until, t));
         }
         Forwarding::Waiting => fax.state = t.waiting,
         Forwarding::Done => (fax.state, fax.class) = (t.forwarded, "sent"),

@@ -11,7 +11,6 @@ use axum::response::Response;
 
 use crate::account::session::Open;
 use crate::config::Account;
-use crate::config::CredentialKind;
 use crate::config::SenderPattern;
 use crate::config::When;
 use crate::web::Site;
@@ -20,6 +19,9 @@ use crate::web::page;
 use crate::web::page::Frame;
 use crate::web::page::Moment;
 use crate::web::page::Tab;
+use crate::web::password;
+use crate::web::password::uses;
+use crate::web::password::uses::Use;
 use crate::web::shown::Number;
 use crate::web::visitor::Visitor;
 use crate::web::words::Words;
@@ -38,6 +40,7 @@ struct SettingsPage {
     result_to: Vec<String>,
     lists: Vec<(String, usize)>,
     uses: Vec<Use>,
+    change_password: &'static str,
     csrf: String,
     sessions: Vec<Session>,
 }
@@ -48,12 +51,6 @@ struct Session {
     peer: String,
     opened: Moment,
     seen: Moment,
-}
-
-/// A kind of password, and what asks for it (row I11).
-struct Use {
-    kind: &'static str,
-    places: Vec<&'static str>,
 }
 
 /// `GET /settings`
@@ -95,7 +92,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor) -> Res
         lists: lists
             .map(|list| (list.name.clone(), list.members.len()))
             .collect(),
-        uses: uses(&account, f.t),
+        uses: uses::all(&account, f.t, site.now()),
+        change_password: password::link(f.language),
         csrf: site.sessions.csrf(&visitor.cookie),
         sessions: sessions.into_iter().map(session).collect(),
         account,
@@ -131,29 +129,4 @@ fn when(when: When, t: &Words) -> &'static str {
         When::Success => t.on_success,
         When::Never => t.never,
     }
-}
-
-fn uses(account: &Account, t: &Words) -> Vec<Use> {
-    let doors = account.profile.doors;
-    let places = |kind| {
-        let body = account.password_in_body && doors.body == kind;
-        let all = [
-            (doors.web == kind, t.used_web),
-            (body, t.used_body),
-            (doors.smtp == kind, t.used_smtp),
-        ];
-        let asked = all.into_iter().filter(|(asks, _)| *asks);
-        asked.map(|(_, place)| place).collect()
-    };
-    let kinds = account.passwords.keys().copied();
-    kinds
-        .map(|kind| Use {
-            kind: match kind {
-                CredentialKind::Password => t.kind_password,
-                CredentialKind::MailPassword => t.kind_mail,
-                CredentialKind::SmtpPassword => t.kind_smtp,
-            },
-            places: places(kind),
-        })
-        .collect()
 }

@@ -8,6 +8,7 @@ use crate::status::Status;
 use crate::storage::events::EventRow;
 use crate::web::Site;
 use crate::web::page::Moment;
+use crate::web::send;
 use crate::web::words::Words;
 
 /// A number in the form of its country and in E.164.
@@ -83,10 +84,19 @@ pub(super) fn timeline(
 ) -> Vec<Line> {
     let line = |event: &EventRow| Line {
         at: site.moment(event.at),
-        text: what(&event.kind, t).to_owned(),
+        text: match is_of_web(event) {
+            true => send::words_of(language).e_web.to_owned(),
+            false => what(&event.kind, t).to_owned(),
+        },
         detail: detail(event, t, language),
     };
     events.iter().map(line).collect()
+}
+
+/// Whether this is a fax that came in by this door.
+fn is_of_web(event: &EventRow) -> bool {
+    let json = serde_json::from_str::<Json>(&event.detail).unwrap_or_default();
+    event.kind == "received" && json.get("door").and_then(Json::as_str) == Some("web")
 }
 
 fn what<'a>(kind: &'a str, t: &Words) -> &'a str {

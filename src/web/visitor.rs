@@ -10,9 +10,12 @@ use axum::response::IntoResponse;
 use axum::response::Redirect;
 use axum::response::Response;
 
+use crate::account::age;
+use crate::account::credential::Passwords;
 use crate::account::session::Cookie;
 use crate::account::session::Found;
 use crate::config::Account;
+use crate::config::Language;
 use crate::config::Role;
 use crate::storage::StorageError;
 use crate::time::Timestamp;
@@ -22,7 +25,10 @@ use crate::web::error;
 use crate::web::error::Trouble;
 use crate::web::page::Frame;
 use crate::web::page::Person;
+use crate::web::page::Reminder;
 use crate::web::page::Tab;
+use crate::web::password;
+use crate::web::zone;
 
 /// A person that has logged in. Pages take this, so that none can be made for nobody.
 pub(super) struct Visitor {
@@ -30,6 +36,8 @@ pub(super) struct Visitor {
     pub(super) account: Arc<Account>,
     /// Names the session.
     pub(super) cookie: Cookie,
+    /// The passwords of the account in force.
+    pub(super) passwords: Passwords,
     /// When the password was last typed.
     proved_at: Timestamp,
     headers: HeaderMap,
@@ -51,7 +59,7 @@ impl Visitor {
         if site.now().since(self.proved_at) < limit {
             return Ok(());
         }
-        let confirm = format!("/confirm?to={path}");
+        let confirm = format!("/confirm?to={}", encoded(path));
         Err(Box::new(Redirect::to(&confirm).into_response()))
     }
 
@@ -72,13 +80,40 @@ impl Visitor {
     pub(super) fn frame(&self, site: &Site, tab: Tab) -> Frame {
         let mut frame = Frame::of(site, &self.headers, Some(&self.account));
         let until = site.authenticator.locked_until(&self.account, site.now());
+        let t = frame.t;
         frame.person = Some(Person {
             login_id: self.account.login_id.clone(),
             csrf: site.sessions.csrf(&self.cookie),
-            locked_until: until.unwrap_or_default().map(|at| site.moment(at).shown),
-            menu: Person::menu(self.account.role, tab, frame.t),
+            locked_until: until
+                .unwrap_or_default()
+                .map(|at| site.end_of_lock(at, t).shown),
+            reminder: self.reminder(site, frame.language),
+            menu: match self.must_change(site.now()) {
+                true => Vec::new(),
+                false => Person::menu(self.account.role, tab, t),
+            },
         });
         frame
+    }
+
+    /// Whether the password of this site must be replaced before anything else is done (row I1).
+    pub(super) fn must_change(&self, now: Timestamp) -> bool {
+        self.passwords
+            .is_initial(self.account.profile.doors(now).web)
+    }
+
+    fn reminder(&self, site: &Site, language: Language) -> Option<Reminder> {
+        let (account, now) = (&self.account, site.now());
+        let old = site
+            .store()
+            .read_here(|tx| age::overdue(tx, account, &self.passwords, now));
+        match old {
+            Ok(old) => old.map(|old| password::reminder(old, language)),
+            Err(error) => {
+                tracing::warn!(%error, "the age of a password could not be read");
+                None
+            }
+        }
     }
 
     /// The page about `trouble` in the place of one of the menu.
@@ -104,6 +139,19 @@ impl Visitor {
     }
 }
 
+/// What an initial password opens; logging out is open to everybody.
+const OPEN: [&str; 2] = ["/password", "/password/check"];
+
+/// `path` as the value of a query.
+fn encoded(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let one = |byte: u8| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    path.bytes().map(one).collect()
+}
+
 /// The session that the browser's cookie names, if there is one.
 pub(super) async fn session(
     site: &Site,
@@ -122,12 +170,20 @@ impl FromRequestParts<Arc<Site>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
         match session(site, &parts.headers).await {
-            Ok(Some((found, cookie))) => Ok(Self {
-                account: found.account,
-                cookie,
-                proved_at: found.proved_at,
-                headers: parts.headers.clone(),
-            }),
+            Ok(Some((found, cookie))) => {
+                zone::remember(found.account.time_zone.as_ref());
+                let visitor = Self {
+                    account: found.account,
+                    cookie,
+                    passwords: found.passwords,
+                    proved_at: found.proved_at,
+                    headers: parts.headers.clone(),
+                };
+                match visitor.must_change(site.now()) && !OPEN.contains(&parts.uri.path()) {
+                    true => Err(Redirect::to("/password").into_response()),
+                    false => Ok(visitor),
+                }
+            }
             Ok(None) => Err(Redirect::to("/login").into_response()),
             Err(error) => {
                 tracing::error!(%error, "a session could not be looked up");

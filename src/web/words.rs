@@ -39,6 +39,9 @@ words! {
     wrong: "The login ID or the password is wrong. Upper and lower case count. After several wrong passwords the account is locked for a time.", "ログインIDまたはパスワードが正しくありません。大文字と小文字は区別されます。誤ったパスワードが続くと、アカウントは一定時間ロックされます。";
     locked_title: "Locked", "ロックされています";
     locked_until: "There were too many wrong passwords. Nobody can log in with this login ID until:", "誤ったパスワードが続いたため、このログインIDでは次の時刻までログインできません。";
+    locked_not_by_time: "There were too many wrong passwords. Nobody can log in with this login ID: time does not end this lock, a reset of the password does.", "誤ったパスワードが続いたため、このログインIDではログインできません。このロックは時間の経過では解除されず、パスワードの再設定によって解除されます。";
+    locked_ask: "If you cannot reset the password yourself: a member asks the admin of the company, an admin asks the help desk.", "ご自身で再設定できない場合は、一般の利用者の方は貴社の管理者へ、管理者の方はヘルプデスクへお問い合わせください。";
+    until_unlocked: "the password is reset, or an admin or the help desk ends the lock", "パスワードが再設定されるか、管理者またはヘルプデスクが解除するまで";
     locked_works: "Until then these go on:", "それまでも次のものは利用できます。";
     locked_receive: "faxes are received; they are forwarded when the lock has ended", "FAXの受信（転送はロックの終了後に行われます）";
     locked_address: "mails to single fax numbers are sent if the account is known by its sender address alone", "送信元アドレスだけで認証するアカウントの、FAX番号あてのメール送信";
@@ -137,6 +140,7 @@ words! {
     kind_password: "password", "パスワード";
     kind_mail: "mail password", "メール用パスワード";
     kind_smtp: "SMTP password", "SMTP用パスワード";
+    kind_ftp: "FTP password", "FTPパスワード";
     sessions: "Who is logged in", "ログイン中のセッション";
     session_own: "this browser", "このブラウザー";
     session_opened: "Logged in", "ログイン日時";

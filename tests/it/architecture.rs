@@ -42,10 +42,12 @@ const MAY_NAME: &[(&str, &str)] = &[
     // Doors, which never name each other.
     ("ingress", "config"),
     ("monitor", "config"),
+    // The web calls the journey of every door for what is composed in a browser: it hands on recipients and
+    // documents, which are words of `submission`.
     (
         "web",
         // `queue`: sending again and cancelling are steps of their own, which commands use as well.
-        "account admit authenticate config queue receive render storage",
+        "account admit authenticate config intake queue receive render storage submission",
     ),
 ];
 

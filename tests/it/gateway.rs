@@ -11,6 +11,7 @@ mod command;
 mod http;
 mod mail;
 pub(crate) mod paper;
+pub(crate) mod routes;
 mod sink;
 mod smtp;
 

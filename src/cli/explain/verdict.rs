@@ -1,6 +1,7 @@
 //! What `explain` says of a mail: the judgement in words.
 
 use crate::account::credential;
+use crate::account::credential::Current;
 use crate::authenticate::Standing;
 use crate::authenticate::judge;
 use crate::authenticate::judge::Judgement;
@@ -15,12 +16,14 @@ use crate::submission::Recipient;
 use crate::submission::Submission;
 use crate::time::Timestamp;
 
+const INITIAL: &str =
+    "refused and not counted: the password is an initial one, to be replaced in the account web";
 const NO_SUCH_LIST: &str = "refused: the account has no such list";
 
-/// What would be decided, and what became of the password, whose hash in force is `hash`.
+/// What would be decided, and what became of the password; `current` is the one in force.
 pub(super) fn verdict(
     selected: &Selected,
-    (locks, hash): (&Locks, Option<&str>),
+    (locks, current): (&Locks, Option<&Current>),
     recipients: &[Recipient],
     submission: &Submission,
     now: Timestamp,
@@ -34,9 +37,11 @@ pub(super) fn verdict(
     };
     match judge::judge(selected, locks, recipients, &submission.password, now) {
         Judgement::Check(password, standing) => {
-            match hash.is_some_and(|hash| credential::is_right(hash, password)) {
-                true => stands(standing, "found, right"),
-                false => (wrong(selected.tier).to_owned(), "found, wrong"),
+            let right = current.filter(|one| credential::is_right(&one.hash, password));
+            match right {
+                Some(initial) if initial.initial => (INITIAL.to_owned(), "found, right"),
+                Some(_) => stands(standing, "found, right"),
+                None => (wrong(selected.tier).to_owned(), "found, wrong"),
             }
         }
         Judgement::Refused(_, reason) => (format!("refused: {reason}"), found),
@@ -61,7 +66,7 @@ fn accepted(standing: Standing) -> &'static str {
         }
         Standing::ListsLocked(_) => "accepted; lists end with 6002 because the account is locked",
         Standing::Proved(Proof::Password) => "accepted with its password",
-        Standing::Proved(Proof::SmtpAuth) => "accepted by its login",
+        Standing::Proved(Proof::SmtpAuth | Proof::WebSession) => "accepted by its login",
         Standing::Proved(Proof::SenderAddress | Proof::None) => "accepted by its sender address",
     }
 }

@@ -32,3 +32,16 @@ proptest! {
         fuzz_config(changed.as_bytes());
     }
 }
+
+#[test]
+fn deep_nesting_is_an_error_and_not_the_end_of_the_stack() {
+    for text in [
+        format!("a = {}", "[".repeat(200_000)),
+        format!("a = {}", "{a=".repeat(200_000)),
+        format!("{}a = 1", "a.".repeat(200_000)),
+        format!("[{}a]", "a.".repeat(200_000)),
+    ] {
+        fuzz_config(text.as_bytes());
+        assert!(parse(&text).is_err());
+    }
+}

@@ -144,7 +144,7 @@ impl Outgoing {
                 reference: batch.reference.clone(),
                 jobs: jobs.iter().map(fact).collect(),
                 format,
-                zone: self.config.gateway.time_zone.clone(),
+                zone: self.zone_of(&row.account),
                 pages: None,
             },
         }

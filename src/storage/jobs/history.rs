@@ -4,6 +4,7 @@ use crate::status::Status;
 use crate::storage::Row;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
+use crate::storage::audit;
 use crate::storage::jobs::Class;
 use crate::storage::jobs::State;
 use crate::storage::jobs::claim::settle_one;
@@ -243,9 +244,12 @@ pub fn purge_history(
         tx.execute("DELETE FROM batch WHERE id = ?1", &batch)?;
     }
     let old_events = tx.execute(
-        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 LIMIT 2000)",
+        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1
+             AND NOT EXISTS (SELECT 1 FROM audit WHERE audit.event = event.id) LIMIT 2000)",
         &[before.into()],
     )?;
+    // Those of the audit trail go from its beginning only, or its chain would break.
+    let old_events = old_events + audit::purge(tx, before)?;
     let old_mails = tx.execute(
         "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < ?1 AND state <> 0 LIMIT 2000)",
         &[before.into()],

@@ -32,6 +32,7 @@ fn new_batch(id: i64, account: &str) -> NewBatch {
         reply_to: "a@customer.example".into(),
         page_options: "{}".into(),
         documents: Some(Vec::new()),
+        pages: None,
         stopped: false,
         created_at: NOW,
     }

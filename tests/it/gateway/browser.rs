@@ -77,6 +77,7 @@ impl Setup {
         let listen = format!("[\"127.0.0.1:{}\"]", free_port());
         self.set("web", "listen", &listen)
             .set("web", "max_logins_per_minute", "0")
+            .set("web", "max_resets_per_minute", "0")
             .set("web", "max_requests_per_minute", "0")
     }
 }
@@ -121,6 +122,55 @@ impl Browser {
         self.ask("POST", path, Some(&fields.join("&")))
     }
 
+    /// Sends a form with one CSV file.
+    pub(crate) fn upload(&mut self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Answer {
+        self.send_files(path, fields, &[("file", "list.csv", "text/csv", file)])
+    }
+
+    /// Sends a form with files: field, name, type and content of each.
+    pub(crate) fn send_files(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        files: &[(&str, &str, &str, &[u8])],
+    ) -> Answer {
+        const BOUNDARY: &str = "----faxgate7MA4YWxkTrZu0gW";
+        let mut form = Vec::new();
+        for (name, value) in fields {
+            let head = format!("Content-Disposition: form-data; name=\"{name}\"");
+            form.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n{value}\r\n").bytes());
+        }
+        for (field, name, kind, bytes) in files {
+            // As browsers escape names (HTML, multipart form data).
+            let name = name
+                .replace('"', "%22")
+                .replace('\r', "%0D")
+                .replace('\n', "%0A");
+            let head = format!(
+                "Content-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\nContent-Type: {kind}"
+            );
+            form.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n").bytes());
+            form.extend_from_slice(bytes);
+            form.extend(b"\r\n");
+        }
+        form.extend(format!("--{BOUNDARY}--\r\n").bytes());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let stream = self.begin_with("POST", path, Some((&kind, &form)), form.len());
+        self.end(stream)
+    }
+
+    /// Begins to send a form with files, and does not go on as long as the connection is held.
+    pub(crate) fn begin_files(&self, path: &str, csrf: &str) -> TcpStream {
+        let head = "--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n";
+        let mut form = format!("{head}{csrf}\r\n--b\r\n").into_bytes();
+        let begun = form.len();
+        form.resize(100_000, b'x');
+        let kind = "multipart/form-data; boundary=b";
+        let mut stream = self.begin_with("POST", path, Some((kind, &form)), begun);
+        stream.flush().unwrap();
+        stream
+    }
+
     /// Fetches the login form and sends it.
     pub(crate) fn log_in(&mut self, login_id: &str, password: &str) -> Answer {
         let csrf = self.get("/login").csrf();
@@ -134,7 +184,11 @@ impl Browser {
 
     /// Any request.
     pub(crate) fn ask(&mut self, method: &str, path: &str, form: Option<&str>) -> Answer {
-        let mut stream = self.begin(method, path, form);
+        let stream = self.begin(method, path, form);
+        self.end(stream)
+    }
+
+    fn end(&mut self, mut stream: TcpStream) -> Answer {
         let mut all = Vec::new();
         stream.read_to_end(&mut all).unwrap();
         let answer = Answer::parse(&all);
@@ -171,6 +225,35 @@ impl Browser {
 
     /// Sends a request and does not wait for its answer.
     fn begin(&self, method: &str, path: &str, form: Option<&str>) -> TcpStream {
+        let kind = "application/x-www-form-urlencoded";
+        let form = form.map(|form| (kind, form.as_bytes()));
+        self.begin_with(method, path, form, usize::MAX)
+    }
+
+    /// Sends the first bytes of a form, at most `most`.
+    fn begin_with(
+        &self,
+        method: &str,
+        path: &str,
+        form: Option<(&str, &[u8])>,
+        most: usize,
+    ) -> TcpStream {
+        let mut head = self.head(method, path);
+        if let Some((kind, form)) = form {
+            let length = form.len();
+            head += &format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n");
+        }
+        head += "Connection: close\r\n\r\n";
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let form = form.map_or(&[][..], |(_, form)| form);
+        // Whoever sends too much is answered before the end.
+        let _ = stream.write_all(&form[..form.len().min(most)]);
+        stream
+    }
+
+    /// The first line and the fields that every request has.
+    fn head(&self, method: &str, path: &str) -> String {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in &self.further {
             head += &format!("{name}: {value}\r\n");
@@ -180,17 +263,7 @@ impl Browser {
         if !cookies.is_empty() {
             head += &format!("Cookie: {}\r\n", cookies.join("; "));
         }
-        if let Some(form) = form {
-            let length = form.len();
-            head += &format!(
-                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
-            );
-        }
-        head += "Connection: close\r\n\r\n";
-        head += form.unwrap_or_default();
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.write_all(head.as_bytes()).unwrap();
-        stream
+        head
     }
 
     fn keep(&mut self, answer: &Answer) {

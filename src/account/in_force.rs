@@ -1,0 +1,116 @@
+//! The accounts in force of a running gateway: the files and what was changed in the web, put together anew
+//! whenever one of the two changes.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+use crate::account::directory::Directory;
+use crate::account::overlay::Overlay;
+use crate::config::Accounts;
+use crate::storage::StorageError;
+use crate::storage::Store;
+use crate::storage::Transaction;
+
+/// Keeps the directory true to the files and to storage.
+pub struct InForce {
+    store: Store,
+    directory: Arc<ArcSwap<Directory>>,
+    /// How often somebody asked for the changes to be seen.
+    asked: AtomicU64,
+    last: Mutex<Last>,
+}
+
+/// What the directory was made of last.
+struct Last {
+    overlay: Arc<Overlay>,
+    /// All who had asked by then were served.
+    served: u64,
+}
+
+impl InForce {
+    /// The accounts of the files, and what storage has beside them.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn start(accounts: &Accounts, store: Store) -> Result<Arc<Self>, StorageError> {
+        let overlay = store.read_here(|tx| Overlay::read(tx, &Overlay::default()))?;
+        let directory = Directory::over(accounts, &overlay);
+        Ok(Arc::new(Self {
+            store,
+            directory: Arc::new(ArcSwap::from_pointee(directory)),
+            asked: AtomicU64::new(0),
+            last: Mutex::new(Last {
+                overlay: Arc::new(overlay),
+                served: 0,
+            }),
+        }))
+    }
+
+    /// What all doors look into.
+    pub fn directory(&self) -> &Arc<ArcSwap<Directory>> {
+        &self.directory
+    }
+
+    /// Runs `body`, which changes something of accounts, in a transaction; when this returns, every door sees it.
+    /// Goes on when nobody waits for it any more: a browser that hangs up leaves nothing half done.
+    ///
+    /// # Errors
+    /// [`StorageError`]; nothing was changed then.
+    pub async fn change<T, F>(self: &Arc<Self>, body: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Transaction) -> Result<T, StorageError> + Send + 'static,
+    {
+        let own = Arc::clone(self);
+        let work = tokio::spawn(async move {
+            let done = own.store.write(body).await?;
+            if let Err(error) = own.refresh().await {
+                tracing::error!(%error, "a change of an account is stored but not yet in force");
+            }
+            Ok(done)
+        });
+        work.await.map_err(|_| StorageError::Stopped)?
+    }
+
+    /// Puts the changes that storage has by now in force. Many who ask at once are served together.
+    ///
+    /// # Errors
+    /// [`StorageError`]; what was in force still is.
+    pub async fn refresh(&self) -> Result<(), StorageError> {
+        let own = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut last = self.last.lock().await;
+        if last.served >= own {
+            return Ok(());
+        }
+        let serves = self.asked.load(Ordering::SeqCst);
+        let written = self.directory.load().written().clone();
+        self.build(written, &mut last).await?;
+        last.served = serves;
+        Ok(())
+    }
+
+    /// Puts `written`, read from the files, in force with what storage has beside it.
+    ///
+    /// # Errors
+    /// [`StorageError`]; what was in force still is.
+    pub async fn replace(&self, written: Accounts) -> Result<(), StorageError> {
+        let mut last = self.last.lock().await;
+        self.build(written, &mut last).await
+    }
+
+    async fn build(&self, written: Accounts, last: &mut Last) -> Result<(), StorageError> {
+        let before = Arc::clone(&last.overlay);
+        let read = self.store.read(move |tx| Overlay::read(tx, &before));
+        let overlay = Arc::new(read.await?);
+        last.overlay = Arc::clone(&overlay);
+        // 100,000 accounts take some 100 ms: no work for a thread that serves sessions.
+        let build = tokio::task::spawn_blocking(move || Directory::over(&written, &overlay));
+        let directory = build.await.map_err(|_| StorageError::Stopped)?;
+        self.directory.store(Arc::new(directory));
+        Ok(())
+    }
+}
