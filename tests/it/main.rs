@@ -55,6 +55,7 @@ mod tls_mistakes;
 mod verification;
 mod web_admin;
 mod web_chromium;
+mod web_faxes;
 mod web_headers;
 mod web_lists;
 mod web_login;
