@@ -80,12 +80,14 @@ struct Session {
 
 /// The pages of settings.
 pub(super) fn routes() -> Router<Arc<Site>> {
-    let forwarding = get(forms::forwarding).post(forms::set_forwarding);
     Router::new()
         .route("/settings", get(show))
         .route("/settings/sessions", post(end_others))
         .route("/settings/undo", post(change::undo))
-        .route("/settings/forwarding", forwarding)
+        .route(
+            "/settings/forwarding",
+            get(forms::forwarding).post(forms::set_forwarding),
+        )
         .route(
             "/settings/results",
             get(forms::results).post(forms::set_results),

@@ -65,3 +65,4 @@ mod web_people;
 mod web_reset;
 mod web_send;
 mod web_settings;
+mod web_tenants;
