@@ -8,6 +8,8 @@ use serde_json::json;
 
 use crate::account::directory::Directory;
 use crate::account::lockout;
+use crate::account::overlay::Changed;
+use crate::account::overlay::Setting;
 use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
@@ -77,7 +79,9 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
                 let locks = accounts::locks(tx, id)?;
                 Ok((locks, events::list(tx, id, About::Account)?))
             })?;
-            output::object(&detail(&account, &locks, &events, now), json)
+            let mut shown = detail(&account, &locks, &events, now);
+            shown["changed_in_web"] = changed(&directory, id);
+            output::object(&shown, json)
         }
         Sub::Lock { id } => {
             let account = find(&directory, id)?;
@@ -105,6 +109,21 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             output::line(&format!("unlocked; {released} held mails go out now"))
         }
     }
+}
+
+/// What of an account stands beside its file, and what the file says.
+fn changed(directory: &Directory, id: &str) -> Json {
+    let written = directory.as_written(id);
+    let shown = |changed: &Changed| {
+        let written = written.map(|account| Setting::of(account, changed.key).to_string());
+        json!({
+            "key": changed.key.as_str(),
+            "by": changed.by,
+            "at": changed.at.rfc3339(),
+            "file": written,
+        })
+    };
+    directory.changed(id).iter().map(shown).collect()
 }
 
 fn find(directory: &Directory, id: &str) -> Result<Arc<Account>, Failure> {

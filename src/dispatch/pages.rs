@@ -129,14 +129,13 @@ impl Dispatcher {
         let directory = self.accounts.load();
         let account = directory.by_id(&claim.account);
         let from = account.and_then(|account| account.station_id.as_ref());
+        let zone = account.and_then(|account| account.time_zone.as_ref());
+        let zone = zone.unwrap_or(&self.config.gateway.time_zone);
         let line = render::HeaderLine {
             template: options
                 .header
                 .unwrap_or_else(|| self.config.render.header.clone()),
-            date: self
-                .clock
-                .now()
-                .local_minute(&self.config.gateway.time_zone),
+            date: self.clock.now().local_minute(zone),
             from: from.map_or_else(|| claim.account.clone(), ToString::to_string),
             to: claim.destination.canonical(),
         };
