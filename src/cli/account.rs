@@ -8,6 +8,12 @@ use serde_json::json;
 
 use crate::account::directory::Directory;
 use crate::account::lockout;
+use crate::account::lockout::InstallationKey;
+use crate::account::reset;
+use crate::account::reset::Asker;
+use crate::account::reset::NotStarted;
+use crate::account::reset::Request;
+use crate::account::reset::Started;
 use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
@@ -15,9 +21,12 @@ use crate::cli::load;
 use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Account;
+use crate::config::Loaded;
 use crate::config::SenderPattern;
 use crate::lock::Locks;
 use crate::lock::Strikes;
+use crate::lock::ends_by_time;
+use crate::storage::Store;
 use crate::storage::accounts;
 use crate::storage::events;
 use crate::storage::events::About;
@@ -38,6 +47,11 @@ pub(crate) enum Sub {
     },
     /// Lock an account by hand for as long as its lock lasts; no notice is mailed.
     Lock {
+        /// The account's id.
+        id: String,
+    },
+    /// Mail the account's registered address the way to a new password; nobody here sees it.
+    Reset {
         /// The account's id.
         id: String,
     },
@@ -90,6 +104,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             })?;
             output::line(&format!("locked until {}", until.rfc3339()))
         }
+        Sub::Reset { id } => reset_password(&loaded, &store, find(&directory, id)?, now),
         Sub::Unlock { id, reason } => {
             find(&directory, id)?;
             if reason.trim().is_empty() {
@@ -104,6 +119,58 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             })?;
             output::line(&format!("unlocked; {released} held mails go out now"))
         }
+    }
+}
+
+fn reset_password(
+    loaded: &Loaded,
+    store: &Store,
+    account: Arc<Account>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let gateway = &loaded.config.gateway;
+    if loaded.config.web.is_none() {
+        let why = "there is no account web: [web] in the configuration opens one";
+        return Err(Failure::new(Exit::Unavailable, why));
+    }
+    let failed = |why: String| Failure::new(Exit::Unavailable, why);
+    let key = InstallationKey::load_or_create(&gateway.data_dir);
+    let key = key.map_err(|error| failed(format!("installation.key: {error}")))?;
+    let nonce = reset::nonce().ok_or_else(|| failed("the system has no randomness".to_owned()))?;
+    let (writer, host) = (store.clone(), gateway.name.clone());
+    let started = block_on(async move {
+        let ids = writer.clone();
+        let started = writer.write(move |tx| {
+            let request = Request {
+                account: &account,
+                asker: Asker::Other("command"),
+                peer: "",
+                key: &key,
+                nonce,
+                host: &host,
+                now,
+            };
+            reset::start(tx, ids.ids(), &request)
+        });
+        Ok(started.await?)
+    })?;
+    match started {
+        Started::Mailed(to) => output::line(&format!("a mail goes to {}", to.shortened())),
+        Started::Not(why) => Err(Failure::new(Exit::Unavailable, not_started(why))),
+    }
+}
+
+fn not_started(why: NotStarted) -> String {
+    match why {
+        NotStarted::Locked(until) if ends_by_time(until) => {
+            let until = until.rfc3339();
+            format!("the account is locked until {until}; unlock it first")
+        }
+        NotStarted::Locked(_) => "the account is locked; unlock it first".to_owned(),
+        NotStarted::NoAddress | NotStarted::NoMatch => "the account has no email".to_owned(),
+        NotStarted::NoPassword => "the account has no password for the account web".to_owned(),
+        NotStarted::OnPaper => "its profile resets no password by mail".to_owned(),
+        NotStarted::TooMany => "enough mails went out within the hour".to_owned(),
     }
 }
 

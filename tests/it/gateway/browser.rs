@@ -230,7 +230,10 @@ impl Browser {
 
     /// The first line and the fields that every request has.
     fn head(&self, method: &str, path: &str) -> String {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if !self.further.iter().any(|(name, _)| name == "Host") {
+            head += &format!("Host: {}\r\n", self.address);
+        }
         for (name, value) in &self.further {
             head += &format!("{name}: {value}\r\n");
         }
