@@ -43,6 +43,9 @@ fn open_pages() -> Vec<Json> {
         json!({ "name": "wrong-login", "login": ["nobody-*", "kaki8wrong"], "status": 401 }),
         json!({ "name": "locked", "login": ["sato", RIGHT], "status": 423 }),
         json!({ "name": "not-found", "path": "/nothing", "status": 404 }),
+        page("reset", "/reset"),
+        page("reset-asked", "/reset?asked=1"),
+        json!({ "name": "reset-over", "path": "/reset/AAAA", "status": 410 }),
     ]
 }
 
@@ -68,6 +71,7 @@ fn own_pages(gateway: &Gateway) -> Vec<Json> {
         page("lists", "/lists"),
         page("list", "/lists/shops"),
         page("settings", "/settings"),
+        page("settings-senders", "/settings/senders"),
         page("password", "/password"),
         page("confirm", "/confirm?to=/settings"),
         json!({ "name": "not-found-inside", "path": "/sent/1", "status": 404 }),
