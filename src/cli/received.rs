@@ -22,6 +22,7 @@ use crate::fax::FaxFile;
 use crate::fax::FaxNumber;
 use crate::fax::PageOptions;
 use crate::fax::StationId;
+use crate::lock;
 use crate::receive;
 use crate::receive::Forwarding;
 use crate::receive::ReceiveError;
@@ -169,7 +170,10 @@ fn shown(
 ) -> Result<Json, StorageError> {
     let (state, reason, held_until) = match receive::forwarding(tx, row, now)? {
         Forwarding::Held(until) => {
-            let reason = format!("account locked until {}", until.rfc3339());
+            let reason = match lock::ends_by_time(until) {
+                true => format!("account locked until {}", until.rfc3339()),
+                false => "account locked until a reset or an unlock".to_owned(),
+            };
             ("held", Some(reason), Some(until))
         }
         Forwarding::Waiting => ("waiting", None, None),

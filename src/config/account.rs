@@ -222,6 +222,12 @@ impl Account {
             let problem = "a company admin has no company";
             section.mistake("role", problem, "company = \"…\" as well");
         }
+        let site = self.profile.doors(Timestamp::from_ms(i64::MIN)).web;
+        if self.password_initial && !self.profile.is_changed_online(site) {
+            let problem = "nobody could replace it: people do not change this password online";
+            let accepted = "false, or a profile whose change.online names it";
+            section.mistake("password_initial", problem, accepted);
+        }
         // At both ends of time: before a split and after it.
         let ends = [i64::MIN, i64::MAX].map(Timestamp::from_ms);
         let mut asked = ends.map(|now| self.profile.doors(now).body).into_iter();

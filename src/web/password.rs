@@ -7,6 +7,7 @@ pub(super) mod uses;
 mod words;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
@@ -44,6 +45,26 @@ pub(super) fn routes() -> Router<Arc<Site>> {
 /// What the link to `/password` is called.
 pub(super) fn link(language: Language) -> &'static str {
     words::of(language).title
+}
+
+/// How long a change is told of.
+const TOLD: Duration = Duration::from_secs(300);
+
+/// That a password of `visitor` has just been changed: what to do next, for the page that one is led to.
+pub(super) fn just_changed(
+    visitor: &Visitor,
+    now: Timestamp,
+    language: Language,
+) -> Option<&'static str> {
+    let mut kinds = visitor.account.changeable(now).into_iter();
+    let lately = |at: Timestamp| now.since(at) < TOLD;
+    let is_new = kinds.any(|kind| {
+        let current = visitor.passwords.of(kind);
+        current
+            .and_then(|current| current.changed_at)
+            .is_some_and(lately)
+    });
+    is_new.then(|| words::of(language).changed)
 }
 
 /// That a password is old, above every page (row I2).

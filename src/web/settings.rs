@@ -57,6 +57,7 @@ struct SettingsPage {
     lists: Vec<(String, usize)>,
     uses: Vec<Use>,
     change_password: &'static str,
+    just_changed: Option<&'static str>,
     csrf: String,
     sessions: Vec<Session>,
     marks: Vec<Mark>,
@@ -79,12 +80,14 @@ struct Session {
 
 /// The pages of settings.
 pub(super) fn routes() -> Router<Arc<Site>> {
-    let forwarding = get(forms::forwarding).post(forms::set_forwarding);
     Router::new()
         .route("/settings", get(show))
         .route("/settings/sessions", post(end_others))
         .route("/settings/undo", post(change::undo))
-        .route("/settings/forwarding", forwarding)
+        .route(
+            "/settings/forwarding",
+            get(forms::forwarding).post(forms::set_forwarding),
+        )
         .route(
             "/settings/results",
             get(forms::results).post(forms::set_results),
@@ -146,6 +149,7 @@ async fn show(State(site): State<Arc<Site>>, visitor: Visitor) -> Response {
             .collect(),
         uses: uses::all(&account, f.t, site.now()),
         change_password: password::link(f.language),
+        just_changed: password::just_changed(&visitor, site.now(), f.language),
         csrf: site.sessions.csrf(&visitor.cookie),
         sessions: sessions.into_iter().map(session).collect(),
         account,

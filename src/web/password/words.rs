@@ -24,6 +24,7 @@ words! {
     differ: "The two entries are not the same.", "確認用のパスワードが一致しません。";
     same: "The new password must not be the one in use, nor one that was issued to you.", "現在お使いのパスワードおよび初期パスワードは使用できません。";
     good: "This password keeps the rules.", "条件を満たしています。";
+    changed: "The password is changed; the one before opens nothing any more. Set the new one now in every program and machine that uses it.", "パスワードを変更しました。以前のパスワードは使用できません。このパスワードを使用しているソフトや機器にも、すぐに新しいパスワードを設定してください。";
     meanwhile: "Nothing was changed, because the password was changed somewhere else at the same moment. Please log in again.", "ほかの操作で同時にパスワードが変更されたため、変更は行われていません。もう一度ログインしてください。";
     confirm: "Your password once more", "パスワードの再入力";
     confirm_why: "What comes next could harm you if somebody else did it at your browser. Please type the password with which you log in to this site.", "重要な操作のため、ご本人であることを確認します。この画面へのログインに使うパスワードを入力してください。";
