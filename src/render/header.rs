@@ -54,10 +54,11 @@ impl HeaderLine {
         to: &Destination,
         at: Timestamp,
     ) -> Option<Self> {
-        if options.no_header {
+        let template = options.header.as_ref().unwrap_or(&config.render.header);
+        // An empty line is none: it does not move the page either.
+        if options.no_header || template.is_empty() {
             return None;
         }
-        let template = options.header.as_ref().unwrap_or(&config.render.header);
         let from = account.and_then(|account| account.station_id.as_ref());
         Some(Self {
             template: template.clone(),
