@@ -17,4 +17,5 @@ pub mod replacement;
 pub mod reset;
 pub mod rights;
 pub mod scram;
+pub mod senders;
 pub mod session;

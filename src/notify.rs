@@ -13,6 +13,7 @@ pub mod outgoing;
 mod report;
 mod reset;
 mod result;
+mod sender_code;
 mod template;
 mod transfer;
 
@@ -39,6 +40,8 @@ pub use reset::Carries;
 pub use reset::ResetFacts;
 pub use reset::reset_mail;
 pub use result::result_mail;
+pub use sender_code::SenderCodeFacts;
+pub use sender_code::sender_code;
 
 /// A message ready to be sent; its reverse-path is null (RFC 3834 section 3.3).
 #[derive(Clone, Debug, PartialEq, Eq)]

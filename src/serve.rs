@@ -109,7 +109,7 @@ impl Gateway {
         let authenticator = Arc::new(building.parts.authenticator()?);
         let intake = building.parts.intake(authenticator);
         let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&intake))?;
-        let web = building.web_door(intake)?;
+        let web = building.web_door(setup.config_file.clone(), intake)?;
         let monitor = building.operators_door(setup.metrics).await?;
         building.work()?;
         building
@@ -258,7 +258,11 @@ impl Building {
         Ok(addresses)
     }
 
-    fn web_door(&mut self, intake: Arc<Intake>) -> anyhow::Result<Vec<SocketAddr>> {
+    fn web_door(
+        &mut self,
+        config_file: PathBuf,
+        intake: Arc<Intake>,
+    ) -> anyhow::Result<Vec<SocketAddr>> {
         let parts = &self.parts;
         let Some(web) = parts.config.web.clone() else {
             return Ok(Vec::new());
@@ -280,6 +284,10 @@ impl Building {
             web::Sending {
                 intake,
                 renderer: parts.renderer.clone(),
+            },
+            web::Operations {
+                config_file,
+                condition: Arc::clone(&parts.health) as Arc<dyn web::Condition>,
             },
         ));
         for listener in listeners {

@@ -21,6 +21,7 @@ pub mod people;
 pub mod received;
 pub mod recipients;
 pub mod resets;
+pub mod senders;
 pub mod sessions;
 pub mod settings;
 pub mod shadows;

@@ -3,12 +3,14 @@
 //!
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
-//! * `login`, `visitor` - who it is
+//! * `people` - users, their data, locks and resets
 //! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
 //! * `faxes` - what can be done with faxes, and following them live
 //! * `send` - a fax is composed, seen and sent
+//! * `login`, `visitor` - who it is; `reset` - the way back in
 //! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
 
+mod admin;
 mod assets;
 mod cookie;
 mod error;
@@ -22,9 +24,11 @@ mod lists;
 mod login;
 mod page;
 mod password;
+mod people;
 mod picture;
 mod proof;
 mod received;
+mod reset;
 mod send;
 mod sent;
 mod settings;
@@ -58,6 +62,8 @@ use crate::storage::Store;
 use crate::time::Clock;
 use crate::time::Timestamp;
 
+pub use admin::Condition;
+pub use admin::Operations;
 pub use listener::bind;
 pub use listener::serve;
 pub use send::Sending;
@@ -91,9 +97,11 @@ pub struct Site {
     logins: Rate<IpAddr>,
     /// What sending needs.
     send: send::Desk,
+    resets: Rate<IpAddr>,
     drawing: Arc<Semaphore>,
     searching: Arc<Semaphore>,
     faxes: faxes::Faxes,
+    operations: Operations,
 }
 
 impl Site {
@@ -106,6 +114,7 @@ impl Site {
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
         sending: Sending,
+        operations: Operations,
     ) -> Self {
         let sessions = Sessions {
             store: authenticator.store.clone(),
@@ -126,9 +135,11 @@ impl Site {
             requests: Rate::default(),
             logins: Rate::default(),
             send: send::Desk::new(sending),
+            resets: Rate::default(),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),
             searching: Arc::new(Semaphore::new(SEARCHED_AT_A_TIME)),
             faxes,
+            operations,
         }
     }
 
@@ -152,6 +163,11 @@ pub fn describe_metrics() {
         metrics::Unit::Count,
         "Logins at the account web, by result."
     );
+    metrics::describe_counter!(
+        "faxgate_web_resets_total",
+        metrics::Unit::Count,
+        "Resets of forgotten passwords, asked for and done, by result."
+    );
 }
 
 /// The longest a request may take, its body and its answer included.
@@ -172,12 +188,14 @@ fn router(site: Arc<Site>) -> Router {
         .route("/received/{id}", get(received::show))
         .route("/received/{id}/fax.pdf", get(received::pdf))
         .route("/received/{id}/pages/{page}", get(received::picture))
-        .route("/settings", get(settings::show))
-        .route("/settings/sessions", post(settings::end_others))
         .merge(faxes::routes())
+        .merge(settings::routes())
         .merge(lists::routes())
-        .merge(send::routes(&site))
+        .merge(send::routes())
         .merge(password::routes())
+        .merge(admin::routes())
+        .merge(people::routes())
+        .merge(reset::routes())
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn(zone::scope))

@@ -113,6 +113,12 @@ impl InstallationKey {
         keyed(&self.0, purpose.into_iter().chain(pieces))
     }
 
+    /// What is stored of the code that was mailed to `address`, which `account` wants as a sender.
+    pub(super) fn sender_code(&self, account: &str, address: &str, code: &str) -> [u8; 32] {
+        let pieces = ["sender", account, address, code];
+        keyed(&self.0, pieces.map(str::as_bytes))
+    }
+
     /// Salt and iterations for a SCRAM login ID that has none: for one login ID always the same, so
     /// that nobody learns by asking twice (RFC 5802 section 9).
     pub fn made_up_salt(&self, login_id: &str) -> (Vec<u8>, u32) {

@@ -1,24 +1,43 @@
-//! What people do to accounts of the account web: each act with its line in the audit trail and, where it touches
-//! somebody's access, a mail to them, in one transaction (rows T5, T7). Who may is decided in [`super::rights`].
+//! What people do to accounts in the account web (rows T5, T7).
+//!
+//! Each act has its line in the audit trail and, where it touches somebody's access, a mail to them, in one
+//! transaction. Who may is decided in [`super::rights`].
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::account::in_force::InForce;
 use crate::account::lockout;
+use crate::account::lockout::InstallationKey;
 use crate::account::notice;
 use crate::account::notice::Notice;
+use crate::account::overlay;
+use crate::account::overlay::Setting;
 use crate::account::person;
+use crate::account::reset;
+use crate::account::reset::Asker;
+use crate::account::reset::NotStarted;
+use crate::account::reset::Started;
 use crate::config::Account;
 use crate::lock::LockRule;
 use crate::record::Act;
 use crate::record::Log;
+use crate::smtp::Address;
+use crate::storage::Ids;
 use crate::storage::StorageError;
 use crate::storage::Store;
 use crate::storage::Transaction;
 use crate::storage::accounts;
 use crate::storage::people;
 use crate::storage::people::PersonRow;
+use crate::storage::resets;
 use crate::time::Timestamp;
 
 /// Most characters of the reason for an unlock or a lock.
 pub const LONGEST_REASON: usize = 200;
+/// Resets that one person starts for another in an hour: nobody's mailbox is to be filled.
+const MOST_RESETS_AN_HOUR: i64 = 5;
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Somebody who acts.
 #[derive(Clone, Debug)]
@@ -95,7 +114,7 @@ impl Actor {
     fn tell(
         &self,
         tx: &mut dyn Transaction,
-        store: &Store,
+        ids: &Ids,
         subject: &Subject,
         told: (&'static str, &str),
         now: Timestamp,
@@ -103,7 +122,7 @@ impl Actor {
         let Some(email) = &subject.email else {
             return Ok(());
         };
-        notice::tell(tx, store.ids(), &self.notice(subject, email, told), now)
+        notice::tell(tx, ids, &self.notice(subject, email, told), now)
     }
 }
 
@@ -127,7 +146,7 @@ pub async fn unlock(
         lockout::unlock(tx, this.ids(), &subject.id, &reason, now)?;
         let mut log = Log::new(tx, this.ids(), now);
         actor.note(&mut log, &subject.id, "unlocked", &reason)?;
-        actor.tell(tx, &this, &subject, ("unlocked", &reason), now)?;
+        actor.tell(tx, this.ids(), &subject, ("unlocked", &reason), now)?;
         Ok(true)
     });
     unlocked.await
@@ -149,7 +168,7 @@ pub async fn lock(
         let until = lockout::lock(tx, this.ids(), &subject.id, &rule, now)?;
         let mut log = Log::new(tx, this.ids(), now);
         actor.note(&mut log, &subject.id, "locked", &reason)?;
-        actor.tell(tx, &this, &subject, ("locked", &reason), now)?;
+        actor.tell(tx, this.ids(), &subject, ("locked", &reason), now)?;
         Ok(until)
     });
     locked.await
@@ -180,10 +199,71 @@ pub async fn save(
     saved.await
 }
 
+/// Registers another e-mail address of an account, which is `written` so in its file. The old address is told as
+/// well as the new one: whoever took the account over cannot do it in silence.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn change_email(
+    in_force: &Arc<InForce>,
+    store: &Store,
+    actor: Actor,
+    (subject, written): (Subject, Arc<Account>),
+    email: Address,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let this = store.clone();
+    let after = Subject {
+        id: subject.id.clone(),
+        email: Some(email.to_string()),
+    };
+    let changed = in_force.change(move |tx| {
+        let (ids, setting) = (this.ids(), Setting::Email(Some(email.clone())));
+        let by = (actor.id.as_str(), actor.peer.as_str());
+        overlay::set(tx, ids, &written, &[setting], by.0, by.1, now)?;
+        let told = ("email-changed", email.shortened());
+        for told_to in [&subject, &after] {
+            actor.tell(tx, ids, told_to, (told.0, &told.1), now)?;
+        }
+        Ok(())
+    });
+    changed.await
+}
+
+/// Has the mail of a reset sent to the registered address of `account`; `nonce` is what [`reset::nonce`] gave.
+/// The actor learns nothing of what it carries (row I3).
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn start_reset(
+    store: &Store,
+    (key, nonce): (InstallationKey, [u8; 32]),
+    actor: Actor,
+    account: Arc<Account>,
+    now: Timestamp,
+) -> Result<Started, StorageError> {
+    let this = store.clone();
+    let started = store.write(move |tx| {
+        let asked = resets::asked_since(tx, &account.id, &actor.id, now.minus(HOUR))?;
+        if asked >= MOST_RESETS_AN_HOUR {
+            return Ok(Started::Not(NotStarted::TooMany));
+        }
+        let request = reset::Request {
+            account: &account,
+            asker: Asker::Other(&actor.id),
+            peer: &actor.peer,
+            key: &key,
+            nonce,
+            host: &actor.host,
+            now,
+        };
+        reset::start(tx, this.ids(), &request)
+    });
+    started.await
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::storage::events;
     use crate::storage::events::Whose;

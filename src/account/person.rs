@@ -171,6 +171,18 @@ pub fn email(typed: &str) -> Result<Address, Wrong> {
     address.ok_or(Wrong::NoAddress)
 }
 
+/// Whether `typed` says why something is done.
+///
+/// # Errors
+/// [`Wrong`] says why it does not.
+pub fn reason(typed: &str, longest: usize) -> Result<(), Wrong> {
+    // Dots and dashes fill a field and say nothing.
+    if !typed.contains(char::is_alphanumeric) {
+        return Err(Wrong::Missing);
+    }
+    too_much(typed, longest).map_or(Ok(()), Err)
+}
+
 /// The names of the fields in which `before` and `after` differ.
 pub fn changed(before: &PersonRow, after: &PersonRow) -> Vec<&'static str> {
     let fields = Field::ALL.into_iter();
@@ -332,6 +344,21 @@ mod tests {
             (&long, Wrong::TooLong(254)),
         ] {
             assert_eq!(email(bad), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn t7_a_reason_says_something() {
+        for (text, expected) in [
+            ("asked by telephone", Ok(())),
+            ("電話で依頼", Ok(())),
+            ("", Err(Wrong::Missing)),
+            (" - ", Err(Wrong::Missing)),
+            ("a\nb", Err(Wrong::Invisible)),
+            (&"é".repeat(200), Ok(())),
+            (&"é".repeat(201), Err(Wrong::TooLong(200))),
+        ] {
+            assert_eq!(reason(text, 200), expected, "{text}");
         }
     }
 

@@ -18,6 +18,7 @@ use crate::account::credential::Passwords;
 use crate::account::lockout::InstallationKey;
 use crate::config::Account;
 use crate::config::CredentialKind;
+use crate::config::Policy;
 use crate::config::ResetAddress;
 use crate::config::ResetMethod;
 use crate::config::SenderPattern;
@@ -142,9 +143,14 @@ pub fn start(
     Ok(Started::Mailed(to.clone()))
 }
 
-/// The kind of password that a reset replaces: the one of the account web.
+/// The kind of password that a reset replaces: the one that the account web asks for at `now`.
 pub(super) fn kind(account: &Account, now: Timestamp) -> CredentialKind {
     account.profile.doors(now).web
+}
+
+/// The rule for a new password behind a link.
+pub fn policy(account: &Account, now: Timestamp) -> &Policy {
+    account.profile.policy(kind(account, now))
 }
 
 /// Names the password in force, so that another one is known to be another.
@@ -155,7 +161,11 @@ pub(super) fn binding(
     kind: CredentialKind,
 ) -> Result<[u8; 32], StorageError> {
     let version = Passwords::read(tx, account)?.version(kind);
-    let pieces = [account.id.as_bytes(), kind.as_str().as_bytes(), &version];
+    let pieces = [
+        account.id.as_bytes(),
+        kind.as_str().as_bytes(),
+        &version[..],
+    ];
     Ok(key.reset("binding", pieces))
 }
 
@@ -273,12 +283,7 @@ fn row(
     let (account, now) = (request.account, request.now);
     let (reset, kind) = (&account.profile.reset, kind(account, now));
     let temporary = reset.method == ResetMethod::TemporaryPassword;
-    let carried = secret::carried(
-        request.key,
-        account,
-        &request.nonce,
-        temporary.then_some(kind),
-    );
+    let carried = secret::carried(request.key, account, (&request.nonce, now), temporary);
     Ok(ResetRow {
         id: ids.next(now),
         account: account.id.clone(),

@@ -8,6 +8,14 @@ use serde_json::json;
 
 use crate::account::directory::Directory;
 use crate::account::lockout;
+use crate::account::lockout::InstallationKey;
+use crate::account::overlay::Changed;
+use crate::account::overlay::Setting;
+use crate::account::reset;
+use crate::account::reset::Asker;
+use crate::account::reset::NotStarted;
+use crate::account::reset::Request;
+use crate::account::reset::Started;
 use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::block_on;
@@ -15,10 +23,13 @@ use crate::cli::load;
 use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Account;
+use crate::config::Loaded;
 use crate::config::SenderPattern;
 use crate::lock;
 use crate::lock::Locks;
 use crate::lock::Strikes;
+use crate::lock::ends_by_time;
+use crate::storage::Store;
 use crate::storage::accounts;
 use crate::storage::events;
 use crate::storage::events::About;
@@ -39,6 +50,11 @@ pub(crate) enum Sub {
     },
     /// Lock an account by hand for as long as its lock lasts; no notice is mailed.
     Lock {
+        /// The account's id.
+        id: String,
+    },
+    /// Mail the account's registered address the way to a new password; nobody here sees it.
+    Reset {
         /// The account's id.
         id: String,
     },
@@ -78,7 +94,9 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
                 let locks = accounts::locks(tx, id)?;
                 Ok((locks, events::list(tx, id, About::Account)?))
             })?;
-            output::object(&detail(&account, &locks, &events, now), json)
+            let mut shown = detail(&account, &locks, &events, now);
+            shown["changed_in_web"] = changed(&directory, id);
+            output::object(&shown, json)
         }
         Sub::Lock { id } => {
             let account = find(&directory, id)?;
@@ -94,6 +112,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
                 false => "locked until a reset or an unlock: time does not end it".to_owned(),
             })
         }
+        Sub::Reset { id } => reset_password(&loaded, &store, find(&directory, id)?, now),
         Sub::Unlock { id, reason } => {
             find(&directory, id)?;
             if reason.trim().is_empty() {
@@ -109,6 +128,73 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             output::line(&format!("unlocked; {released} held mails go out now"))
         }
     }
+}
+
+fn reset_password(
+    loaded: &Loaded,
+    store: &Store,
+    account: Arc<Account>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let gateway = &loaded.config.gateway;
+    if loaded.config.web.is_none() {
+        let why = "there is no account web: [web] in the configuration opens one";
+        return Err(Failure::new(Exit::Unavailable, why));
+    }
+    let failed = |why: String| Failure::new(Exit::Unavailable, why);
+    let key = InstallationKey::load_or_create(&gateway.data_dir);
+    let key = key.map_err(|error| failed(format!("installation.key: {error}")))?;
+    let nonce = reset::nonce().ok_or_else(|| failed("the system has no randomness".to_owned()))?;
+    let (writer, host) = (store.clone(), gateway.name.clone());
+    let started = block_on(async move {
+        let ids = writer.clone();
+        let started = writer.write(move |tx| {
+            let request = Request {
+                account: &account,
+                asker: Asker::Other("command"),
+                peer: "",
+                key: &key,
+                nonce,
+                host: &host,
+                now,
+            };
+            reset::start(tx, ids.ids(), &request)
+        });
+        Ok(started.await?)
+    })?;
+    match started {
+        Started::Mailed(to) => output::line(&format!("a mail goes to {}", to.shortened())),
+        Started::Not(why) => Err(Failure::new(Exit::Unavailable, not_started(why))),
+    }
+}
+
+fn not_started(why: NotStarted) -> String {
+    match why {
+        NotStarted::Locked(until) if ends_by_time(until) => {
+            let until = until.rfc3339();
+            format!("the account is locked until {until}; unlock it first")
+        }
+        NotStarted::Locked(_) => "the account is locked; unlock it first".to_owned(),
+        NotStarted::NoAddress | NotStarted::NoMatch => "the account has no email".to_owned(),
+        NotStarted::NoPassword => "the account has no password for the account web".to_owned(),
+        NotStarted::OnPaper => "its profile resets no password by mail".to_owned(),
+        NotStarted::TooMany => "enough mails went out within the hour".to_owned(),
+    }
+}
+
+/// What of an account stands beside its file, and what the file says.
+fn changed(directory: &Directory, id: &str) -> Json {
+    let written = directory.as_written(id);
+    let shown = |changed: &Changed| {
+        let written = written.map(|account| Setting::of(account, changed.key).to_string());
+        json!({
+            "key": changed.key.as_str(),
+            "by": changed.by,
+            "at": changed.at.rfc3339(),
+            "file": written,
+        })
+    };
+    directory.changed(id).iter().map(shown).collect()
 }
 
 fn find(directory: &Directory, id: &str) -> Result<Arc<Account>, Failure> {

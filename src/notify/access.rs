@@ -88,6 +88,11 @@ fn told(word: &str, language: Language) -> &str {
             "パスワードが再設定されました",
         ),
         (
+            "locked",
+            "The account was locked by an operator",
+            "運用管理者がアカウントをロックしました",
+        ),
+        (
             "unlocked",
             "The account was unlocked",
             "アカウントのロックが解除されました",

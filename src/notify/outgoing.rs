@@ -30,6 +30,7 @@ use crate::notify::JobFacts;
 use crate::notify::LockFacts;
 use crate::notify::Mail;
 use crate::notify::ResultFacts;
+use crate::notify::SenderCodeFacts;
 use crate::record::Log;
 use crate::record::Subject;
 use crate::render;
@@ -98,6 +99,12 @@ struct AccessPayload {
     by: String,
     peer: String,
     detail: String,
+}
+
+#[derive(Deserialize)]
+struct SenderCodePayload {
+    code: String,
+    until: i64,
 }
 
 #[derive(Deserialize)]
@@ -212,6 +219,7 @@ impl Outgoing {
             Kind::Report => self.report(row, with_pages).await,
             Kind::Reset => self.reset_mail(row).await,
             Kind::Result => self.result(row, with_pages).await,
+            Kind::SenderCode => self.sender_code(row),
         }
     }
 
@@ -256,6 +264,21 @@ impl Outgoing {
             language: self.language_of(&row.account),
         };
         Ok(notify::access_notice(&facts, &self.header(row, None)))
+    }
+
+    fn sender_code(&self, row: &MailRow) -> Result<Mail, Unwritten> {
+        let payload: SenderCodePayload = payload(row)?;
+        let directory = self.accounts.load();
+        let account = directory.by_id(&row.account);
+        let account = account.ok_or(Unwritten::Gone("there is no such account"))?;
+        let facts = SenderCodeFacts {
+            login_id: account.login_id.clone(),
+            code: payload.code,
+            until: Timestamp::from_ms(payload.until),
+            zone: self.zone_of(&row.account),
+            language: self.language_of(&row.account),
+        };
+        Ok(notify::sender_code(&facts, &self.header(row, None)))
     }
 
     fn lock_notice(&self, row: &MailRow) -> Result<Mail, Unwritten> {
@@ -375,7 +398,7 @@ fn is_too_large(outcome: &Result<(), DeliveryError>) -> bool {
 fn is_told_by_words(kind: Kind) -> bool {
     match kind {
         Kind::Report | Kind::Result => true,
-        Kind::Access | Kind::Forward | Kind::Lock | Kind::Reset => false,
+        Kind::Access | Kind::Forward | Kind::Lock | Kind::Reset | Kind::SenderCode => false,
     }
 }
 
@@ -436,7 +459,9 @@ fn job_facts(job: &JobRow, format: ResultFormat) -> JobFacts {
 fn about(row: &MailRow) -> Subject<'_> {
     match row.kind {
         Kind::Forward => Subject::received(&row.account, row.subject_id),
-        Kind::Access | Kind::Lock | Kind::Reset => Subject::account(&row.account),
+        Kind::Access | Kind::Lock | Kind::Reset | Kind::SenderCode => {
+            Subject::account(&row.account)
+        }
         Kind::Report | Kind::Result => Subject::batch(&row.account, row.subject_id),
     }
 }

@@ -1,5 +1,6 @@
 //! The mail door's view of the gateway: recipients are judged, messages go the way of `intake`.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::ingress::SenderRefusal;
 use crate::ingress::Verdict;
 use crate::ingress::Verifier;
 use crate::intake::Intake;
+use crate::monitor::Health;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::Identity;
@@ -23,6 +25,7 @@ use crate::smtp::ScramChallenge;
 use crate::smtp::Verification;
 use crate::submission;
 use crate::submission::RecipientError;
+use crate::web;
 
 /// What stands behind the mail door.
 pub(super) struct MailDoor {
@@ -145,5 +148,16 @@ impl Door for MailDoor {
                 not_before: refused.not_before,
             },
         }
+    }
+}
+
+/// The account web asks what the operators' door says; the two do not name each other.
+impl web::Condition for Health {
+    fn troubles(&self) -> BTreeMap<&'static str, String> {
+        Self::troubles(self)
+    }
+
+    fn warnings(&self) -> BTreeMap<&'static str, String> {
+        Self::warnings(self)
     }
 }

@@ -21,6 +21,8 @@ pub enum Kind {
     Reset,
     /// The results of a batch.
     Result,
+    /// The code by which the owner of an address confirms it as a sender.
+    SenderCode,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::Report => "report",
             Self::Reset => "reset",
             Self::Result => "result",
+            Self::SenderCode => "sender-code",
         }
     }
 
@@ -44,6 +47,7 @@ impl Kind {
             "report" => Ok(Self::Report),
             "reset" => Ok(Self::Reset),
             "result" => Ok(Self::Result),
+            "sender-code" => Ok(Self::SenderCode),
             _ => Err(StorageError::Damaged(format!("mail of kind {word}"))),
         }
     }

@@ -148,6 +148,22 @@ pub fn used(tx: &mut dyn Transaction, id: i64, binding: &[u8; 32]) -> Result<(),
     Ok(())
 }
 
+/// Forgets the temporary passwords of this account that were used and are no password any more.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn forget_replaced(
+    tx: &mut dyn Transaction,
+    account: &str,
+    binding: &[u8; 32],
+) -> Result<(), StorageError> {
+    tx.execute(
+        "DELETE FROM password_reset WHERE account = ?1 AND temporary = 1 AND used > 0 AND binding <> ?2",
+        &[account.into(), binding.as_slice().into()],
+    )?;
+    Ok(())
+}
+
 /// Forgets resets that ended before `since`. A temporary password that was used stays: that it has ended must
 /// be known as long as nobody has replaced it.
 ///

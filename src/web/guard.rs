@@ -52,7 +52,8 @@ pub(super) async fn limit(
         return error::page(&site, request.headers(), Trouble::TooMany);
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if changes && is_cross_site(request.headers(), site.web.base_url.authority()) {
+    let own = site.web.base_url.authority();
+    if changes && is_cross_site(request.headers(), own, is_reset(&request)) {
         return error::page(&site, request.headers(), Trouble::CrossSite);
     }
     let headers = request.headers().clone();
@@ -118,7 +119,9 @@ pub(super) fn network(address: IpAddr) -> IpAddr {
 
 /// Whether a page of another site made the browser send this. Browsers say so themselves (Fetch Metadata);
 /// older ones name the page's origin. What says neither is no browser, and has no cookies to steal.
-fn is_cross_site(headers: &HeaderMap, own: &str) -> bool {
+///
+/// A page with `no-referrer` has no origin that an older browser would name; its form carries a token all the same.
+fn is_cross_site(headers: &HeaderMap, own: &str, is_without_origin: bool) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");
@@ -126,10 +129,18 @@ fn is_cross_site(headers: &HeaderMap, own: &str) -> bool {
     let Some(origin) = text(header::ORIGIN) else {
         return false;
     };
+    if is_without_origin && origin == "null" {
+        return false;
+    }
     let authority = origin.split_once("://").map_or("", |(_, rest)| rest);
     let is_own = authority.eq_ignore_ascii_case(own);
     let is_host = text(header::HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority));
     !(is_own || is_host)
+}
+
+/// Whether the address of what is asked for may be the secret of a reset.
+fn is_reset(request: &Request) -> bool {
+    request.uri().path().starts_with("/reset")
 }
 
 const HEADERS: [(&str, &str); 9] = [
@@ -159,6 +170,7 @@ pub(super) async fn headers(
     next: Next,
 ) -> Response {
     let asked = request.headers().clone();
+    let is_reset = is_reset(&request);
     let response = next.run(request).await;
     let mut response = match error::of_framework(response.status()) {
         Some(trouble) if response.extensions().get::<error::Told>().is_none() => {
@@ -171,6 +183,11 @@ pub(super) async fn headers(
         Some(_) | None => response,
     };
     let headers = response.headers_mut();
+    if is_reset {
+        // The address of the page is the secret.
+        let none = HeaderValue::from_static("no-referrer");
+        headers.insert(header::REFERRER_POLICY, none);
+    }
     for (name, value) in HEADERS {
         let name = HeaderName::from_static(name);
         headers
@@ -263,8 +280,22 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(is_cross_site(&of(headers), own), foreign, "{headers:?}");
+            assert_eq!(
+                is_cross_site(&of(headers), own, false),
+                foreign,
+                "{headers:?}"
+            );
         }
+    }
+
+    #[test]
+    fn a_page_without_a_referrer_may_send_its_own_form() {
+        let null = of(&[("origin", "null")]);
+        assert!(!is_cross_site(&null, "fax.example", true));
+        let foreign = of(&[("sec-fetch-site", "cross-site"), ("origin", "null")]);
+        assert!(is_cross_site(&foreign, "fax.example", true));
+        let evil = of(&[("origin", "https://evil.example")]);
+        assert!(is_cross_site(&evil, "fax.example", true));
     }
 
     #[test]

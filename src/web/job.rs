@@ -152,7 +152,7 @@ pub(super) fn all_about(
     };
     let about = About::Job {
         job: job.id,
-        batch: batch.id,
+        batch: job.batch,
     };
     Ok(Some(Found {
         attempts: jobs::attempts(tx, job.id)?,

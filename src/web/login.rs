@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Extension;
 use axum::Form;
+use axum::extract::Query;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
@@ -32,6 +33,7 @@ use crate::web::page;
 use crate::web::page::Frame;
 use crate::web::page::Moment;
 use crate::web::proof;
+use crate::web::reset;
 use crate::web::visitor;
 
 /// A longer login ID is nobody's.
@@ -67,6 +69,13 @@ pub(super) struct ButtonForm {
     pub(super) csrf: String,
 }
 
+/// What `GET /login` may be asked with.
+#[derive(Deserialize)]
+pub(super) struct Came {
+    /// Set after a reset of the password.
+    reset: Option<String>,
+}
+
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage {
@@ -75,6 +84,9 @@ struct LoginPage {
     login_id: String,
     /// Why the last login was refused: title and text.
     refused: Option<(&'static str, &'static str)>,
+    r: &'static reset::words::Words,
+    /// Whether a password has just been reset.
+    is_reset: bool,
 }
 
 #[derive(Template)]
@@ -86,7 +98,11 @@ struct LockedPage {
 }
 
 /// `GET /login`
-pub(super) async fn form(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+pub(super) async fn form(
+    State(site): State<Arc<Site>>,
+    Query(came): Query<Came>,
+    headers: HeaderMap,
+) -> Response {
     if let Ok(Some(_)) = visitor::session(&site, &headers).await {
         return Redirect::to("/sent").into_response();
     }
@@ -95,7 +111,11 @@ pub(super) async fn form(State(site): State<Arc<Site>>, headers: HeaderMap) -> R
         return error::page(&site, &headers, Trouble::Unavailable);
     };
     let f = Frame::stranger(&site, &headers);
-    let mut response = login_page(&site, f, &cookie, String::new(), StatusCode::OK, None);
+    let page = LoginPage {
+        is_reset: came.reset.is_some(),
+        ..login_page(&site, f, &cookie, String::new(), None)
+    };
+    let mut response = page::answer(StatusCode::OK, &page);
     give(&mut response, Jar::Form.set(&cookie, site.is_secure()));
     response
 }
@@ -105,17 +125,16 @@ fn login_page(
     f: Frame,
     cookie: &Cookie,
     login_id: String,
-    status: StatusCode,
     refused: Option<(&'static str, &'static str)>,
-) -> Response {
-    let csrf = site.sessions.csrf(cookie);
-    let page = LoginPage {
+) -> LoginPage {
+    LoginPage {
+        r: reset::words::of(f.language),
         f,
-        csrf,
+        csrf: site.sessions.csrf(cookie),
         login_id,
         refused,
-    };
-    page::answer(status, &page)
+        is_reset: false,
+    }
 }
 
 /// `POST /login`: 303 to the history, 401 with the form, 423 while locked.
@@ -182,7 +201,8 @@ pub(super) async fn log_in(
     }
 }
 
-fn let_in(site: &Site, headers: &HeaderMap, session: &Cookie) -> Response {
+/// Into the account web, under this session.
+pub(super) fn let_in(site: &Site, headers: &HeaderMap, session: &Cookie) -> Response {
     let mut response = see_other("/sent");
     give(&mut response, Jar::Session.set(session, site.is_secure()));
     let old = Jar::Form.find(headers, site.is_secure());
@@ -215,7 +235,7 @@ fn refused(
     } else {
         "busy"
     });
-    login_page(site, f, cookie, login_id, status, Some(text))
+    page::answer(status, &login_page(site, f, cookie, login_id, Some(text)))
 }
 
 /// The page about a lock that stands, in the frame `f`.

@@ -51,14 +51,16 @@ impl Tab {
         ];
         let further = match role {
             Role::Customer => &[][..],
-            Role::CompanyAdmin | Role::HelpDesk => &[Self::People],
-            Role::Operator => &[Self::People, Self::Admin],
+            Role::CompanyAdmin => &[Self::People],
+            Role::HelpDesk | Role::Operator => &[Self::People, Self::Admin],
         };
         own.into_iter().chain(further.iter().copied()).collect()
     }
 
-    fn path(self) -> &'static str {
+    fn path(self, role: Role) -> &'static str {
         match self {
+            // The first of these pages that the help desk may look at.
+            Self::Admin if role == Role::HelpDesk => "/admin/locks",
             Self::Send => "/send",
             Self::Sent => "/sent",
             Self::Received => "/received",
@@ -133,7 +135,7 @@ impl Person {
     pub(super) fn menu(role: Role, tab: Tab, t: &'static Words) -> Vec<Link> {
         let tabs = Tab::all_for(role).into_iter();
         let link = |linked: Tab| Link {
-            path: linked.path(),
+            path: linked.path(role),
             name: linked.name(t),
             here: linked == tab,
         };

@@ -83,11 +83,12 @@ impl Desk {
     }
 }
 
-pub(super) fn routes(site: &Site) -> Router<Arc<Site>> {
-    let most = site.config.smtp.max_message;
+pub(super) fn routes() -> Router<Arc<Site>> {
+    // `upload` has the limit itself, so that whoever passes it gets an answer.
+    let none = DefaultBodyLimit::disable();
     Router::new()
         .route("/send", get(show))
-        .route("/send", post(compose).layer(DefaultBodyLimit::max(most)))
+        .route("/send", post(compose).layer(none))
         .route("/send/{draft}", get(preview::show))
         .route("/send/{draft}/pages/{page}", get(preview::picture))
         .route("/send/{draft}/change", get(change))

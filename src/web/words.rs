@@ -71,6 +71,7 @@ words! {
     received_no_number: "This account has no number for receiving. Ask the operator for one.", "このアカウントには受信番号がありません。管理者にお問い合わせください。";
     settings: "Settings", "設定";
     settings_read_only: "These facts are kept by the operator. Ask there for a change.", "この内容は管理者が管理しています。変更は管理者にご依頼ください。";
+    own_person: "Your data and your last logins", "ご本人の情報と最近のログイン";
     status: "Status", "状態";
     any_status: "any", "すべて";
     in_progress: "in progress", "処理中";

@@ -122,15 +122,20 @@ fn the_history_is_filtered_and_turned_over_by_its_url() {
     gateway.accepts(&Mail::right(NUMBER).subject("first"));
     gateway.settled(1);
     gateway.change_state(
-        "INSERT INTO job(id, batch, account, class, destination, contact, state, status, attempts, next_at,
+        "INSERT INTO batch(id, account, identity, door, proof, tier, verification, reference, message_id, reply_to,
+             page_options, stopped, published, jobs, settled, created_at, sent)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
+         SELECT id - 2000 + i, account, identity, door, proof, tier, verification, reference, message_id, reply_to,
+             page_options, stopped, published, jobs, settled, created_at, sent FROM batch, n;
+         INSERT INTO job(id, batch, account, class, destination, contact, state, status, attempts, next_at,
              fence, created_at, settled_at)
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
-         SELECT job.id + i, batch, account, class, '00816' || (10000000 + i), 'c' || i, 11,
+         SELECT job.id + i, batch - 2000 + i, account, class, '00816' || (10000000 + i), 'c' || i, 11,
              CASE WHEN i % 10 = 0 THEN 6017 ELSE 0 END, 1, 0, 1, created_at - 86400000 * (i / 60), 1
          FROM job, n;",
     );
     let mut browser = gateway.logged_in("tanaka", RIGHT);
-    let rows = |text: &str| text.matches("<a href=\"/sent/").count();
+    let rows = |text: &str| text.matches("><a href=\"/sent/").count();
     let mut path = "/sent".to_owned();
     let mut counts = Vec::new();
     loop {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::account::credential;
+use crate::account::credential::Passwords;
 use crate::account::directory::Directory;
 use crate::account::lockout;
 use crate::account::lockout::InstallationKey;
@@ -23,7 +24,6 @@ use crate::storage::Transaction;
 use crate::storage::accounts;
 use crate::storage::resets;
 use crate::storage::resets::ResetRow;
-use crate::storage::sessions;
 use crate::time::Timestamp;
 
 /// Wrong answers that end a link: whoever has the mail but not its owner's ID and address must not go on guessing.
@@ -46,6 +46,15 @@ pub enum Found {
     Locked(Timestamp),
     /// Nothing: used up, ended, void, or never given out. Nobody may learn which.
     Over,
+}
+
+/// What came of saving a new password.
+#[derive(Debug)]
+pub enum Saved {
+    /// It is in force, among these.
+    Done(Passwords),
+    /// It is not: the link was judged once more.
+    Not(Found),
 }
 
 /// A new password.
@@ -125,7 +134,7 @@ pub fn tried(tx: &mut dyn Transaction, link: &Link) -> Result<(), StorageError> 
 }
 
 /// Puts the new password in the place of the old one, ends all sessions, unlocks where the profile says so, and
-/// tells the owner. What it returns is [`Found::Open`] only if this was done: the link is judged once more.
+/// tells the owner.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -135,20 +144,19 @@ pub fn change(
     key: &InstallationKey,
     link: &Link,
     change: &Change<'_>,
-) -> Result<Found, StorageError> {
+) -> Result<Saved, StorageError> {
     let (account, now) = (&link.account, change.now);
     let Some(row) = resets::one(tx, link.row.id)? else {
-        return Ok(Found::Over);
+        return Ok(Saved::Not(Found::Over));
     };
-    let found = judge(tx, key, account, row, now)?;
-    if !matches!(found, Found::Open(_)) {
-        return Ok(found);
+    match judge(tx, key, account, row, now)? {
+        Found::Open(_) => {}
+        found @ (Found::Locked(_) | Found::Over) => return Ok(Saved::Not(found)),
     }
     let kind = reset::kind(account, now);
     credential::change(tx, account, kind, change.hash, false, now)?;
     let binding = reset::binding(tx, key, account, kind)?;
     resets::used(tx, link.row.id, &binding)?;
-    sessions::end_all(tx, &account.id)?;
     unlock(tx, ids, account, now)?;
     Log::new(tx, ids, now).acted(&Act {
         account: &account.id,
@@ -168,7 +176,7 @@ pub fn change(
         host: change.host,
     };
     notice::tell(tx, ids, &told, now)?;
-    Ok(found)
+    Passwords::read(tx, account).map(Saved::Done)
 }
 
 /// A reset ends the lock that it was allowed under (row T4). Strikes that have not locked are forgotten as after a

@@ -1,15 +1,19 @@
-//! What the mail of a reset carries. It is kept nowhere: it is derived from a random number in storage under the
-//! installation key, which is kept outside, when the row is written and again when the mail is.
+//! What the mail of a reset carries, which is kept nowhere.
+//!
+//! It is derived from a random number in storage under the installation key, which is kept outside, when the row is
+//! written and again when the mail is.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::account::lockout::InstallationKey;
 use crate::account::policy;
+use crate::account::reset;
 use crate::config::Account;
-use crate::config::CredentialKind;
+use crate::config::Policy;
 use crate::secret::Secret;
 use crate::storage::resets::ResetRow;
+use crate::time::Timestamp;
 
 /// Letters and digits that nobody takes for each other.
 const LETTERS: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
@@ -20,21 +24,24 @@ const MOST_DERIVED: u32 = 64;
 
 /// What the mail of `reset` carries: the token of a link, or a temporary password.
 pub fn of(key: &InstallationKey, account: &Account, reset: &ResetRow) -> Secret {
-    let kind = CredentialKind::of_word(&reset.kind).unwrap_or(CredentialKind::Password);
-    let temporary = reset.temporary.then_some(kind);
-    carried(key, account, &reset.nonce, temporary)
+    carried(
+        key,
+        account,
+        (&reset.nonce, reset.asked_at),
+        reset.temporary,
+    )
 }
 
-/// What a mail carries that is derived from `nonce`: a temporary password of this kind, else the token of a link.
+/// What a mail carries that is derived from `nonce` of a reset that was asked for at that time.
 pub(super) fn carried(
     key: &InstallationKey,
     account: &Account,
-    nonce: &[u8; 32],
-    temporary: Option<CredentialKind>,
+    (nonce, asked_at): (&[u8; 32], Timestamp),
+    temporary: bool,
 ) -> Secret {
     match temporary {
-        Some(kind) => temporary_password(key, account, kind, nonce),
-        None => {
+        true => temporary_password(key, account, nonce, reset::policy(account, asked_at)),
+        false => {
             let bits = key.reset("link", [account.id.as_bytes(), &nonce[..]]);
             Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bits))
         }
@@ -66,10 +73,9 @@ pub(super) fn name(
 fn temporary_password(
     key: &InstallationKey,
     account: &Account,
-    kind: CredentialKind,
     nonce: &[u8; 32],
+    rule: &Policy,
 ) -> Secret {
-    let rule = account.profile.policy(kind);
     let length = CHARACTERS.max(rule.min_length).min(rule.max_length);
     let mut found = Secret::new(String::new());
     for round in 0..MOST_DERIVED {

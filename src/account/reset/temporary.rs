@@ -1,5 +1,7 @@
-//! A temporary password at the login (row W3). Until it is used the old one stays in force, so that nobody can
-//! shut an owner out by asking; from then on it is the password, an initial one, until it is replaced or ends.
+//! A temporary password at the login (row W3).
+//!
+//! Until it is used the old one stays in force, so that nobody can shut an owner out by asking; from then on it is
+//! the password, an initial one, until it is replaced or ends.
 
 use subtle::ConstantTimeEq;
 
@@ -17,7 +19,6 @@ use crate::storage::StorageError;
 use crate::storage::Transaction;
 use crate::storage::resets;
 use crate::storage::resets::ResetRow;
-use crate::storage::sessions;
 use crate::time::Timestamp;
 
 /// What is to be done before a password is checked.
@@ -99,9 +100,9 @@ pub fn settle(
     if takes {
         let binding = reset::binding(tx, key, account, kind)?;
         resets::used(tx, id, &binding)?;
+        resets::forget_replaced(tx, &account.id, &binding)?;
         link::unlock(tx, ids, account, now)?;
     }
-    sessions::end_all(tx, &account.id)?;
     Log::new(tx, ids, now).acted(&Act {
         account: &account.id,
         by: &account.id,

@@ -149,6 +149,20 @@ mod tests {
     }
 
     #[test]
+    fn t1_t3_t4_w3_the_other_resets_are_as_published() {
+        let reset = |name| Profile::built_in(name).unwrap().reset;
+        let company = reset("twx21");
+        assert_eq!((company.uses, company.lasts.as_secs()), (1, 3600));
+        assert!(company.asks_login_id && company.asks_email && company.while_locked);
+        assert_eq!(company.after, AfterReset::Login);
+        assert_eq!(company.address, ResetAddress::Registered);
+        let support = reset("wakwak");
+        assert_eq!(support.method, ResetMethod::TemporaryPassword);
+        assert_eq!(support.address, ResetAddress::Registered);
+        assert_eq!(reset("rimnet").method, ResetMethod::None);
+    }
+
+    #[test]
     fn the_standard_reset_goes_to_the_registered_address_and_back_to_the_login() {
         let reset = Profile::built_in("standard").unwrap().reset;
         assert_eq!(reset.method, ResetMethod::Link);

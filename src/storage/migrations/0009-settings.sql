@@ -39,3 +39,10 @@ CREATE TABLE sender_pending(
     asked_at BIGINT NOT NULL,
     PRIMARY KEY(account, address)
 );
+
+-- When an account had such a mail sent: few may go out in a day.
+CREATE TABLE sender_asked(
+    account TEXT NOT NULL,
+    at BIGINT NOT NULL
+);
+CREATE INDEX sender_asked_account ON sender_asked(account, at);

@@ -237,12 +237,11 @@ pub(super) async fn export(
     (headers, bytes).into_response()
 }
 
-/// The name of a list and all its members, canonical numbers with names.
-fn all(
-    site: &Site,
-    visitor: &Visitor,
-    name: &str,
-) -> Result<(String, Vec<(String, String)>), Box<Response>> {
+/// The name of a list, and its members: canonical numbers with names.
+type Whole = (String, Vec<(String, String)>);
+
+/// The list of this name with all its members.
+fn all(site: &Site, visitor: &Visitor, name: &str) -> Result<Whole, Box<Response>> {
     if let Some(list) = written(site, visitor).list(name) {
         let member = |member: &Contact| (member.destination.canonical(), member.name.clone());
         return Ok((list.name.clone(), list.members.iter().map(member).collect()));

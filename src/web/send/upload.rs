@@ -1,17 +1,27 @@
 //! A form with files, read in bounded memory and time.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::body::HttpBody;
 use axum::extract::FromRequest;
 use axum::extract::Multipart;
 use axum::extract::Request;
 use axum::extract::multipart::Field;
 use axum::extract::multipart::MultipartError;
 use axum::http::StatusCode;
+use hyper::body::Frame;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -164,12 +174,82 @@ pub(super) async fn read(
 ) -> Result<Uploaded, Refused> {
     let place = site.send.uploads.enter(&visitor.account.id);
     let place = place.ok_or(Refused::Busy)?;
+    let most = site.config.smtp.max_message;
+    let (body, is_over) = Bounded::new(most);
+    let request = request.map(|inner| Body::new(body(inner)));
     let form = Multipart::from_request(request, site).await;
     // What is no form with files has no proof that we made it.
     let form = form.map_err(|_| Refused::Form)?;
     let is_ours = |token: &str| site.sessions.is_csrf(&visitor.cookie, token);
     let reading = timeout(LONGEST, read_all(form, place, is_ours));
-    reading.await.map_err(|_| Refused::TooSlow)?
+    let read = reading.await.map_err(|_| Refused::TooSlow)?;
+    match read {
+        Err(_) if is_over.load(Ordering::Relaxed) => Err(Refused::TooLarge),
+        read => read,
+    }
+}
+
+/// A body of which no more than the limit is handed on. What follows is passed over, up to a multiple of the
+/// limit: a browser shows our answer only when it has sent all.
+struct Bounded {
+    inner: Body,
+    left: usize,
+    passed_over: usize,
+    is_over: Arc<AtomicBool>,
+}
+
+/// How many times the limit is passed over.
+const PATIENT_TIMES: usize = 8;
+
+impl Bounded {
+    /// Makes a body of `most` bytes, and says whether there was more.
+    fn new(most: usize) -> (impl FnOnce(Body) -> Self, Arc<AtomicBool>) {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_over);
+        let make = move |inner| Self {
+            inner,
+            left: most,
+            passed_over: most.saturating_mul(PATIENT_TIMES),
+            is_over,
+        };
+        (make, told)
+    }
+}
+
+impl HttpBody for Bounded {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        loop {
+            let next = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+            let is_over = self.is_over.load(Ordering::Relaxed);
+            let Some(Ok(frame)) = next else {
+                return Poll::Ready(if is_over {
+                    Some(Err(too_large()))
+                } else {
+                    next
+                });
+            };
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            if !is_over && length <= self.left {
+                self.left -= length;
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            self.is_over.store(true, Ordering::Relaxed);
+            if length > self.passed_over {
+                return Poll::Ready(Some(Err(too_large())));
+            }
+            self.passed_over -= length;
+        }
+    }
+}
+
+fn too_large() -> axum::Error {
+    axum::Error::new(std::io::Error::from(std::io::ErrorKind::FileTooLarge))
 }
 
 async fn read_all(

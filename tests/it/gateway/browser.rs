@@ -28,13 +28,17 @@ impl Answer {
         let mut lines = head.split("\r\n");
         let code = lines.next().unwrap().split(' ').nth(1).unwrap();
         let fields = lines.map(|line| line.split_once(": ").unwrap());
-        Self {
+        let mut answer = Self {
             code: code.parse().unwrap(),
             headers: fields
                 .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
                 .collect(),
             bytes: all[end + 4..].to_vec(),
+        };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.bytes = whole(&answer.bytes);
         }
+        answer
     }
 
     /// The content as text.
@@ -199,6 +203,26 @@ impl Browser {
         drop(self.begin("POST", "/login", Some(&form)));
     }
 
+    /// Follows events; the answer has begun when this returns.
+    pub(crate) fn follow(&self, path: &str) -> Events {
+        let stream = self.begin("GET", path, None);
+        stream.set_read_timeout(Some(super::DEADLINE)).unwrap();
+        let mut events = Events {
+            stream,
+            text: String::new(),
+        };
+        events.until("\r\n\r\n");
+        events
+    }
+
+    /// Sends a form with its token.
+    pub(crate) fn act(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let csrf = self.get("/sent").csrf();
+        let mut fields = fields.to_vec();
+        fields.push(("csrf", &csrf));
+        self.post(path, &fields)
+    }
+
     /// Sends a request and does not wait for its answer.
     fn begin(&self, method: &str, path: &str, form: Option<&str>) -> TcpStream {
         let kind = "application/x-www-form-urlencoded";
@@ -230,7 +254,10 @@ impl Browser {
 
     /// The first line and the fields that every request has.
     fn head(&self, method: &str, path: &str) -> String {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if !self.further.iter().any(|(name, _)| name == "Host") {
+            head += &format!("Host: {}\r\n", self.address);
+        }
         for (name, value) in &self.further {
             head += &format!("{name}: {value}\r\n");
         }
@@ -252,6 +279,52 @@ impl Browser {
                 false => self.cookies.insert(name.to_owned(), value.to_owned()),
             };
         }
+    }
+}
+
+/// The content of an answer that came in chunks (RFC 9112 section 7.1); its last one must be there.
+fn whole(mut chunks: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    loop {
+        let end = chunks.windows(2).position(|at| at == b"\r\n").unwrap();
+        let length = std::str::from_utf8(&chunks[..end]).unwrap();
+        let length = usize::from_str_radix(length, 16).unwrap();
+        if length == 0 {
+            return whole;
+        }
+        whole.extend(&chunks[end + 2..end + 2 + length]);
+        chunks = &chunks[end + 2 + length + 2..];
+    }
+}
+
+/// Events as they come.
+pub(crate) struct Events {
+    stream: TcpStream,
+    /// All that came so far, chunk sizes included.
+    pub(crate) text: String,
+}
+
+impl Events {
+    /// Waits until `text` has come; all that has.
+    pub(crate) fn until(&mut self, text: &str) -> &str {
+        while !self.text.contains(text) {
+            assert!(self.more(), "it ended without {text}: {}", self.text);
+        }
+        &self.text
+    }
+
+    /// Waits for the end.
+    pub(crate) fn end(&mut self) -> &str {
+        while self.more() {}
+        &self.text
+    }
+
+    fn more(&mut self) -> bool {
+        let mut piece = [0; 4096];
+        let count = self.stream.read(&mut piece).unwrap();
+        self.text
+            .push_str(&String::from_utf8_lossy(&piece[..count]));
+        count > 0
     }
 }
 

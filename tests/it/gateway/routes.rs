@@ -13,14 +13,6 @@ pub(crate) struct Route {
     pub(crate) post: bool,
 }
 
-impl Route {
-    /// The name of its parameter, the first one: `id`.
-    pub(crate) fn parameter(&self) -> Option<&str> {
-        let (_, rest) = self.path.split_once('{')?;
-        rest.split_once('}').map(|(name, _)| name)
-    }
-}
-
 /// All routes, in the order of their paths.
 pub(crate) fn all() -> Vec<Route> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -41,6 +33,14 @@ pub(crate) fn all() -> Vec<Route> {
         .flat_map(|file| of(&std::fs::read_to_string(file).unwrap()))
         .collect();
     routes.sort();
+    routes.dedup_by(|later, first| {
+        let same = later.path == first.path;
+        if same {
+            first.get |= later.get;
+            first.post |= later.post;
+        }
+        same
+    });
     routes
 }
 
@@ -51,10 +51,17 @@ fn of(source: &str) -> Vec<Route> {
         let whole = arguments(call);
         let (path, handlers) = whole.split_once(',')?;
         let path = path.trim().trim_matches('"');
-        path.starts_with('/').then(|| Route {
-            path: path.to_owned(),
-            get: handlers.contains("get(") || handlers.contains("get_service("),
-            post: handlers.contains("post("),
+        let (get, post) = (handlers.contains("get("), handlers.contains("post("));
+        path.starts_with('/').then(|| {
+            assert!(
+                get || post,
+                "how is {path} asked? name the handlers in place"
+            );
+            Route {
+                path: path.to_owned(),
+                get,
+                post,
+            }
         })
     };
     calls.filter_map(route).collect()

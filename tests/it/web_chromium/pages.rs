@@ -4,8 +4,12 @@ use serde_json::Value as Json;
 use serde_json::json;
 
 use crate::gateway::Account;
+use crate::gateway::Gateway;
+use crate::gateway::Mail;
 use crate::gateway::RIGHT;
+use crate::gateway::wait_for;
 
+use super::stage::batch_about;
 use super::stage::fax_about;
 use super::stage::office;
 use super::stage::play;
@@ -27,39 +31,96 @@ fn page(name: &str, path: &str) -> Json {
     json!({ "name": name, "path": path })
 }
 
-#[test]
-fn every_page_is_accessible_in_both_languages_and_themes_and_at_every_width() {
-    let gateway = office(&[tanaka(), Account::new("sato").password(RIGHT)]);
-    gateway.lock("sato");
-    let fax = fax_about(&gateway, "Delivery note 4711");
-    let failed = fax_about(&gateway, "請求書");
-    let received = gateway.json(&["received", "list"]);
-    let received = received[0]["id"].as_str().unwrap();
-    let strangers = [
+/// Whoever looks: the number before the first picture, the login ID, the pages.
+fn visitor(first: u32, login_id: Option<&str>, pages: &[Json]) -> Json {
+    json!({ "first": first, "login_id": login_id, "password": RIGHT, "pages": pages })
+}
+
+/// What is open to all.
+fn open_pages() -> Vec<Json> {
+    vec![
         page("login", "/login"),
         json!({ "name": "wrong-login", "login": ["nobody-*", "kaki8wrong"], "status": 401 }),
         json!({ "name": "locked", "login": ["sato", RIGHT], "status": 423 }),
         json!({ "name": "not-found", "path": "/nothing", "status": 404 }),
-    ];
-    let customers = [
+        page("reset", "/reset"),
+        page("reset-asked", "/reset?asked=1"),
+        json!({ "name": "reset-over", "path": "/reset/AAAA", "status": 410 }),
+    ]
+}
+
+/// The pages of a customer.
+fn own_pages(gateway: &Gateway) -> Vec<Json> {
+    let fax = |subject: &str| format!("/sent/{}", fax_about(gateway, subject));
+    let received = gateway.json(&["received", "list"]);
+    let received = received[0]["id"].as_str().unwrap();
+    vec![
         page("sent", "/sent"),
         page("sent-nothing-found", "/sent?number=0399998888"),
         json!({ "name": "sent-bad-search", "path": "/sent?from=yesterday", "status": 400 }),
-        page("job", &format!("/sent/{fax}")),
-        page("job-failed", &format!("/sent/{failed}")),
+        page("job", &fax("Delivery note 4711")),
+        page("job-failed", &fax("請求書")),
+        page("job-waits", &fax("Invitation")),
+        page(
+            "batch",
+            &format!("/batches/{}", batch_about(gateway, "Catalogue")),
+        ),
         page("received", "/received"),
         page("fax", &format!("/received/{received}")),
+        page("send", "/send"),
+        page("lists", "/lists"),
+        page("list", "/lists/shops"),
         page("settings", "/settings"),
+        page("settings-senders", "/settings/senders"),
         page("password", "/password"),
         page("confirm", "/confirm?to=/settings"),
         json!({ "name": "not-found-inside", "path": "/sent/1", "status": 404 }),
-    ];
-    let plan = json!({
-        "views": views_of("tanaka"),
-        "visitors": [
-            { "first": 0, "pages": strangers },
-            { "first": 20, "login_id": "tanaka", "password": RIGHT, "pages": customers },
-        ],
+    ]
+}
+
+/// A gateway with something on each page.
+fn full() -> Gateway {
+    let sato = Account::new("sato").password(RIGHT);
+    let gateway = office(&[tanaka(), sato]);
+    let later = super::today()
+        .checked_add(jiff::Span::new().days(2))
+        .unwrap();
+    let invitation = format!("Invitation /d {{{later} 09:30}}");
+    let number = "03-1111-2222@fax.example";
+    gateway.accepts(&Mail::right(number).subject(&invitation));
+    let two = Mail::right(number).and_to("06-1111-3333@fax.example");
+    gateway.accepts(&two.subject("Catalogue"));
+    wait_for("the catalogue to arrive", || {
+        let jobs = gateway.jobs();
+        let mut both = jobs.iter().filter(|job| job["reference"] == "Catalogue");
+        both.all(|job| job["status"] == 0).then_some(())
     });
-    play(&gateway, "pages", plan);
+    gateway.lock("sato");
+    gateway
+}
+
+fn look(language: &str) {
+    let gateway = full();
+    let mut views = views_of("tanaka");
+    let in_language = |view: &Json| view["language"] == language;
+    views.as_array_mut().unwrap().retain(in_language);
+    let visitors = [
+        visitor(0, None, &open_pages()),
+        visitor(20, Some("tanaka"), &own_pages(&gateway)),
+    ];
+    play(
+        &gateway,
+        "pages",
+        json!({ "views": views, "visitors": visitors }),
+    );
+}
+
+#[test]
+fn every_page_is_accessible_in_english_in_both_themes_and_at_every_width() {
+    look("en");
+}
+
+#[test]
+fn every_page_is_accessible_in_japanese_in_both_themes_and_at_every_width() {
+    look("ja");
 }

@@ -69,9 +69,18 @@ pub(crate) fn views_of(login_id: &str) -> Json {
 
 /// The id of the fax whose subject is `subject`.
 pub(crate) fn fax_about(gateway: &Gateway, subject: &str) -> String {
+    field_of(gateway, subject, "id")
+}
+
+/// The id of the submission whose subject is `subject`.
+pub(crate) fn batch_about(gateway: &Gateway, subject: &str) -> String {
+    field_of(gateway, subject, "batch")
+}
+
+fn field_of(gateway: &Gateway, subject: &str, field: &str) -> String {
     let jobs = gateway.jobs();
     let job = jobs.iter().find(|job| job["reference"] == subject);
-    job.unwrap()["id"].as_str().unwrap().to_owned()
+    job.unwrap()[field].as_str().unwrap().to_owned()
 }
 
 /// Plays `fixtures/browser/<script>.mjs` with `plan`; it must come to its end.

@@ -1,0 +1,65 @@
+//! What the pages of settings say.
+
+use crate::web::words::words;
+
+words! {
+    facts: "The account", "アカウント";
+    change: "Change", "変更する";
+    general: "Line, time zone and language", "発信元識別・時刻・言語";
+    forwarding: "Received faxes", "受信FAXの転送";
+    save: "Save", "保存する";
+    cancel: "Back to the settings", "設定へ戻る";
+    changed_here: "Changed here", "この画面で変更";
+    changed_by: "by", "変更者：";
+    administrator_has: "The administrator's value:", "管理者の設定：";
+    undo: "Go back to the administrator's value", "管理者の設定に戻す";
+    lock_told: "A change is told by mail to the address for notices, and noted in the audit trail.", "変更すると、通知先アドレスへメールでお知らせし、操作記録に残ります。";
+    senders_hint: "Who sends from one of these addresses sends at the cost of this account.", "これらのアドレスからの送信は、このアカウントの利用として扱われます。";
+    domain_hint: "all of this domain; kept by the administrator", "このドメインのすべて（管理者が管理）";
+    sender_new: "New address", "追加するアドレス";
+    sender_add: "Send a code to this address", "このアドレスへ確認コードを送る";
+    sender_add_hint: "The address counts once the code from that mail was typed here. At most 5 codes a day.", "届いた確認コードをこの画面で入力すると、登録が完了します。確認コードの送付は1日5回までです。";
+    sender_waits: "Waiting for their codes", "確認待ちのアドレス";
+    sender_until: "the code counts until", "確認コードの有効期限：";
+    sender_code: "Code from the mail", "メールに記載の確認コード";
+    sender_confirm: "Confirm", "確認する";
+    sender_withdraw: "Do not add it", "取り消す";
+    sender_remove: "Remove", "削除する";
+    sender_none: "There is no address yet. Add one below.", "アドレスはまだありません。下で追加してください。";
+    e_address: "This is no mail address.", "メールアドレスの形式が正しくありません。";
+    e_known: "This address is one of yours already.", "このアドレスはすでに登録されています。";
+    e_taken: "This address cannot be added.", "このアドレスは登録できません。";
+    e_own_domain: "An address of the fax gateway itself cannot be used here.", "FAXゲートウェイ自身のアドレスは使えません。";
+    e_a_day: "Five codes were sent today. Please go on tomorrow.", "本日の確認コードの送付は5回に達しました。明日以降にお試しください。";
+    e_most_senders: "There are 100 addresses already.", "アドレスは100個までです。";
+    e_code: "This is not the code. After five wrong ones the address must be asked for again.", "確認コードが違います。5回誤ると、もう一度追加の手続きが必要です。";
+    e_most: "At most 25 addresses.", "アドレスは25個までです。";
+    e_station: "At most 20 digits, spaces and +.", "数字・空白・「+」で20文字以内にしてください。";
+    e_zone: "There is no such time zone. Names look like Asia/Tokyo.", "このタイムゾーンはありません。Asia/Tokyoのように入力してください。";
+    e_choice: "Choose one of the values.", "選択肢から選んでください。";
+    addresses_hint: "One address a line, at most 25; nothing for none.", "1行に1アドレス、25個まで。空欄にすると送りません。";
+    forward_format: "Form of forwarded faxes", "転送FAXの形式";
+    result_when: "When a result is mailed", "結果を通知するとき";
+    result_format: "Form of the mail", "通知の形式";
+    result_attach: "Attach an image of the pages", "送信したページの画像を添付する";
+    result_to: "Further addresses, always", "そのほかの送付先（常に送付）";
+    html_ja: "HTML, Japanese", "HTML（日本語）";
+    html_en: "HTML, English", "HTML（英語）";
+    text_ja: "text, Japanese", "テキスト（日本語）";
+    text_en: "text, English", "テキスト（英語）";
+    xml: "XML", "XML";
+    csv: "CSV", "CSV";
+    pdf: "PDF", "PDF";
+    tiff: "TIFF", "TIFF";
+    station_hint: "What the far end shows of who calls (TSI): at most 20 digits, spaces and +. Nothing for none.", "相手機に表示される発信元の番号（TSI）です。数字・空白・「+」で20文字以内。空欄も可能です。";
+    time_zone: "Time zone", "タイムゾーン";
+    time_zone_hint: "Such as Asia/Tokyo. Nothing for that of the gateway:", "例：Asia/Tokyo。空欄のときはゲートウェイの設定：";
+    language: "Language of pages and notices", "画面と通知の言語";
+    language_of_browser: "as the browser asks", "ブラウザーの設定に従う";
+    of_gateway: "that of the gateway", "ゲートウェイの設定";
+    english: "English", "English";
+    japanese: "日本語", "日本語";
+    yes: "yes", "する";
+    no: "no", "しない";
+    line: "Line", "行";
+}
