@@ -17,7 +17,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Of what is no page of ours and may hold what strangers drew.
 const PAPER: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 /// What never ends: only its head is asked for.
-const STREAMS: [&str; 1] = ["/events"];
+const STREAMS: [&str; 1] = ["/live"];
 
 /// The headers of every answer, but for what `differs` says.
 const EVERY: [(&str, &str); 9] = [
@@ -36,7 +36,7 @@ const EVERY: [(&str, &str); 9] = [
 ];
 
 /// What else a route may answer with; its value is its own.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "allow",
     "connection",
     "content-disposition",
@@ -47,6 +47,7 @@ const OWN: [&str; 10] = [
     "set-cookie",
     "transfer-encoding",
     "vary",
+    "x-accel-buffering",
 ];
 
 /// The header in which a route differs from all others, when it answers with `code`.
@@ -60,7 +61,7 @@ fn differs(path: &str, code: u16) -> Option<(&'static str, &'static str)> {
 }
 
 fn is_paper(path: &str) -> bool {
-    path.ends_with("/{page}") || path.ends_with(".pdf")
+    path.ends_with("/{page}") || path.ends_with(".pdf") || path.ends_with(".tiff")
 }
 
 /// An account of each role; the first one has the faxes.
