@@ -274,6 +274,14 @@ impl Building {
             tracing::warn!(warning, "[web]");
             parts.health.warn("web", Some(warning));
         }
+        let sending = web::Sending {
+            renderer: parts.renderer.clone(),
+            intake: Arc::clone(&intake),
+        };
+        let operations = web::Operations {
+            config_file,
+            condition: Arc::clone(&parts.health) as Arc<dyn web::Condition>,
+        };
         let site = Arc::new(Site::new(
             Arc::clone(&parts.config),
             web,
@@ -281,14 +289,7 @@ impl Building {
             Arc::clone(&intake.authenticator),
             Arc::clone(&parts.clock),
             Arc::clone(&parts.mail),
-            web::Sending {
-                intake,
-                renderer: parts.renderer.clone(),
-            },
-            web::Operations {
-                config_file,
-                condition: Arc::clone(&parts.health) as Arc<dyn web::Condition>,
-            },
+            (sending, operations),
         ));
         for listener in listeners {
             let (site, stopping) = (Arc::clone(&site), self.stopping.clone());

@@ -113,8 +113,7 @@ impl Site {
         authenticator: Arc<Authenticator>,
         clock: Arc<dyn Clock>,
         mail: Arc<Notify>,
-        sending: Sending,
-        operations: Operations,
+        (sending, operations): (Sending, Operations),
     ) -> Self {
         let sessions = Sessions {
             store: authenticator.store.clone(),

@@ -114,3 +114,104 @@ impl InForce {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::account::overlay;
+    use crate::account::overlay::Setting;
+    use crate::config::Config;
+    use crate::fax::StationId;
+    use crate::storage::tests::scratch;
+    use crate::time::Timestamp;
+
+    const T0: Timestamp = Timestamp::from_ms(1_795_339_800_000);
+
+    fn accounts(station_id: &str) -> Accounts {
+        let folder = tempfile::tempdir().unwrap();
+        let toml = format!(
+            "[[account]]\nid = \"tanaka\"\nsenders = [\"t@x.example\"]\nstation_id = \"{station_id}\"\n"
+        );
+        std::fs::write(folder.path().join("accounts.toml"), toml).unwrap();
+        let main = folder.path().join("faxgate.toml");
+        Accounts::load(Path::new(&main), &Config::default()).unwrap()
+    }
+
+    fn shown(in_force: &InForce) -> String {
+        let directory = in_force.directory().load();
+        let account = directory.by_id("tanaka").unwrap();
+        account.station_id.as_ref().unwrap().to_string()
+    }
+
+    async fn set(in_force: &Arc<InForce>, station_id: &str) {
+        let setting = Setting::StationId(StationId::parse(station_id));
+        let directory = in_force.directory().load();
+        let written = Arc::clone(directory.as_written("tanaka").unwrap());
+        let store = in_force.store.clone();
+        let changed = in_force.change(move |tx| {
+            let change = std::slice::from_ref(&setting);
+            overlay::set(tx, store.ids(), &written, change, "tanaka", "", T0)
+        });
+        changed.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_change_is_seen_when_it_returns_and_a_reload_keeps_it() {
+        let (_dir, store) = scratch();
+        let in_force = InForce::start(&accounts("1"), store).unwrap();
+        set(&in_force, "2").await;
+        assert_eq!(shown(&in_force), "2");
+        in_force.replace(accounts("1")).await.unwrap();
+        assert_eq!(shown(&in_force), "2");
+        in_force.replace(accounts("3")).await.unwrap();
+        assert_eq!(shown(&in_force), "3");
+        set(&in_force, "4").await;
+        assert_eq!(shown(&in_force), "4");
+    }
+
+    #[tokio::test]
+    async fn many_who_ask_at_once_are_served_together() {
+        let (_dir, store) = scratch();
+        let in_force = InForce::start(&accounts("1"), store).unwrap();
+        let before = in_force.directory().load_full();
+        let turn = in_force.last.lock().await;
+        let waiting: Vec<_> = (0..50)
+            .map(|_| {
+                let in_force = Arc::clone(&in_force);
+                tokio::spawn(async move { in_force.refresh().await.unwrap() })
+            })
+            .collect();
+        while in_force.asked.load(Ordering::SeqCst) < 50 {
+            tokio::task::yield_now().await;
+        }
+        drop(turn);
+        let mut directories = vec![Arc::as_ptr(&before)];
+        for one in waiting {
+            one.await.unwrap();
+            let now = Arc::as_ptr(&in_force.directory().load_full());
+            if directories.last() != Some(&now) {
+                directories.push(now);
+            }
+        }
+        assert_eq!(directories.len(), 2, "made anew once");
+        assert_eq!(in_force.last.lock().await.served, 50);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_fails_changes_nothing() {
+        let (_dir, store) = scratch();
+        let in_force = InForce::start(&accounts("1"), store).unwrap();
+        let written = in_force.directory().load().as_written("tanaka").cloned();
+        let (written, own) = (written.unwrap(), in_force.store.clone());
+        let changed = in_force.change(move |tx| {
+            let change = [Setting::StationId(StationId::parse("2"))];
+            overlay::set(tx, own.ids(), &written, &change, "tanaka", "", T0)?;
+            Err::<(), _>(StorageError::Damaged("on purpose".into()))
+        });
+        assert!(changed.await.is_err());
+        in_force.refresh().await.unwrap();
+        assert_eq!(shown(&in_force), "1");
+    }
+}

@@ -25,7 +25,7 @@ use crate::storage::Ids;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
 use crate::storage::lists;
-use crate::storage::lists::ListRow;
+use crate::storage::lists::VersionRow;
 use crate::storage::settings;
 use crate::storage::settings::SettingRow;
 use crate::time::Timestamp;
@@ -152,7 +152,7 @@ impl Overlay {
             settings: settings::all(tx)?,
             lists: HashMap::new(),
         };
-        for row in lists::all(tx)? {
+        for row in lists::versions(tx)? {
             let own = before.kept(&row);
             let own = own.map_or_else(|| OwnList::read(tx, &row), Ok)?;
             overlay.lists.entry(row.account).or_default().push(own);
@@ -224,7 +224,7 @@ impl Overlay {
         found
     }
 
-    fn kept(&self, row: &ListRow) -> Option<OwnList> {
+    fn kept(&self, row: &VersionRow) -> Option<OwnList> {
         let mut lists = self.lists.get(&row.account)?.iter();
         let same = |own: &&OwnList| own.id == row.id && own.version == row.version;
         lists.find(same).cloned()
@@ -232,7 +232,7 @@ impl Overlay {
 }
 
 impl OwnList {
-    fn read(tx: &mut dyn Transaction, row: &ListRow) -> Result<Self, StorageError> {
+    fn read(tx: &mut dyn Transaction, row: &VersionRow) -> Result<Self, StorageError> {
         let contact = |contact: lists::ContactRow| {
             let destination = Destination::from_canonical(&contact.destination)?;
             Some(Contact {

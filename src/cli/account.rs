@@ -9,6 +9,8 @@ use serde_json::json;
 use crate::account::directory::Directory;
 use crate::account::lockout;
 use crate::account::lockout::InstallationKey;
+use crate::account::overlay::Changed;
+use crate::account::overlay::Setting;
 use crate::account::reset;
 use crate::account::reset::Asker;
 use crate::account::reset::NotStarted;
@@ -92,7 +94,9 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
                 let locks = accounts::locks(tx, id)?;
                 Ok((locks, events::list(tx, id, About::Account)?))
             })?;
-            output::object(&detail(&account, &locks, &events, now), json)
+            let mut shown = detail(&account, &locks, &events, now);
+            shown["changed_in_web"] = changed(&directory, id);
+            output::object(&shown, json)
         }
         Sub::Lock { id } => {
             let account = find(&directory, id)?;
@@ -176,6 +180,21 @@ fn not_started(why: NotStarted) -> String {
         NotStarted::OnPaper => "its profile resets no password by mail".to_owned(),
         NotStarted::TooMany => "enough mails went out within the hour".to_owned(),
     }
+}
+
+/// What of an account stands beside its file, and what the file says.
+fn changed(directory: &Directory, id: &str) -> Json {
+    let written = directory.as_written(id);
+    let shown = |changed: &Changed| {
+        let written = written.map(|account| Setting::of(account, changed.key).to_string());
+        json!({
+            "key": changed.key.as_str(),
+            "by": changed.by,
+            "at": changed.at.rfc3339(),
+            "file": written,
+        })
+    };
+    directory.changed(id).iter().map(shown).collect()
 }
 
 fn find(directory: &Directory, id: &str) -> Result<Arc<Account>, Failure> {

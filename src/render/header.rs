@@ -54,14 +54,17 @@ impl HeaderLine {
         to: &Destination,
         at: Timestamp,
     ) -> Option<Self> {
-        if options.no_header {
+        let template = options.header.as_ref().unwrap_or(&config.render.header);
+        // An empty line is none: it does not move the page either.
+        if options.no_header || template.is_empty() {
             return None;
         }
-        let template = options.header.as_ref().unwrap_or(&config.render.header);
+        let zone = account.and_then(|account| account.time_zone.as_ref());
+        let zone = zone.unwrap_or(&config.gateway.time_zone);
         let from = account.and_then(|account| account.station_id.as_ref());
         Some(Self {
             template: template.clone(),
-            date: at.local_minute(&config.gateway.time_zone),
+            date: at.local_minute(zone),
             from: from.map_or_else(|| id.to_owned(), ToString::to_string),
             to: to.canonical(),
         })

@@ -36,13 +36,35 @@ pub struct ContactRow {
 const LIST: &str = "SELECT id, account, name, version, changed_at,
     (SELECT COUNT(*) FROM contact WHERE contact.list = contact_list.id) FROM contact_list";
 
-/// All lists of all accounts, by account and name.
+/// The state that a list is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Its identifier.
+    pub id: i64,
+    /// Whose.
+    pub account: String,
+    /// Its name.
+    pub name: String,
+    /// Counts up with every change.
+    pub version: i64,
+}
+
+/// The states of all lists of all accounts, by account and name. Members are not looked at.
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn all(tx: &mut dyn Transaction) -> Result<Vec<ListRow>, StorageError> {
-    let rows = tx.query(&format!("{LIST} ORDER BY account, name_key"), &[])?;
-    Ok(rows.iter().map(list_of).collect())
+pub fn versions(tx: &mut dyn Transaction) -> Result<Vec<VersionRow>, StorageError> {
+    let rows = tx.query(
+        "SELECT id, account, name, version FROM contact_list ORDER BY account, name_key",
+        &[],
+    )?;
+    let version = |row: &Row| VersionRow {
+        id: row.integer(0),
+        account: row.text(1).to_owned(),
+        name: row.text(2).to_owned(),
+        version: row.integer(3),
+    };
+    Ok(rows.iter().map(version).collect())
 }
 
 /// The lists of an account, by name.

@@ -34,7 +34,6 @@ use crate::web::password::uses;
 use crate::web::password::uses::Use;
 use crate::web::shown::Number;
 use crate::web::visitor::Visitor;
-use crate::web::words::Words;
 use change::Mark;
 
 #[derive(Template)]

@@ -125,12 +125,12 @@ fn the_history_is_filtered_and_turned_over_by_its_url() {
         "INSERT INTO batch(id, account, identity, door, proof, tier, verification, reference, message_id, reply_to,
              page_options, stopped, published, jobs, settled, created_at, sent)
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
-         SELECT id - 2000 + i, account, identity, door, proof, tier, verification, reference, message_id, reply_to,
-             page_options, stopped, published, jobs, settled, created_at, sent FROM batch, n;
+         SELECT id - 2000 + i - ((86400000 * (i / 60)) << 10), account, identity, door, proof, tier, verification, reference, message_id, reply_to,
+             page_options, stopped, published, jobs, settled, created_at - 86400000 * (i / 60), sent FROM batch, n;
          INSERT INTO job(id, batch, account, class, destination, contact, state, status, attempts, next_at,
              fence, created_at, settled_at)
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
-         SELECT job.id + i, batch - 2000 + i, account, class, '00816' || (10000000 + i), 'c' || i, 11,
+         SELECT job.id + i - ((86400000 * (i / 60)) << 10), batch - 2000 + i - ((86400000 * (i / 60)) << 10), account, class, '00816' || (10000000 + i), 'c' || i, 11,
              CASE WHEN i % 10 = 0 THEN 6017 ELSE 0 END, 1, 0, 1, created_at - 86400000 * (i / 60), 1
          FROM job, n;",
     );

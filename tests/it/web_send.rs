@@ -121,7 +121,7 @@ fn t27_what_was_seen_is_what_is_sent_bit_by_bit() {
         assert!(preview.contains(text), "{text}: {preview}");
     }
     assert_eq!(
-        preview.matches("<img ").count(),
+        preview.matches("loading=\"lazy\"").count(),
         4,
         "text, two pages, a picture"
     );
@@ -171,7 +171,8 @@ fn t27_what_was_seen_is_what_is_sent_bit_by_bit() {
 
 #[test]
 fn the_header_line_is_all_that_is_added_to_what_was_seen() {
-    let gateway = Gateway::start(setup().set("render", "header", "\"{Date} {To}\""));
+    let gateway =
+        Gateway::start(setup().set("render", "header", "\"{From} -> {To} {Page}/{TotalPages}\""));
     let mut browser = gateway.logged_in("tanaka", RIGHT);
     let path = draft(
         &mut browser,
@@ -182,9 +183,10 @@ fn the_header_line_is_all_that_is_added_to_what_was_seen() {
     let (_, place) = press(&mut browser, &path, "send");
     let jobs = gateway.settled(1);
     assert!(
-        pictures(&mut browser, &place, 1) == seen,
-        "the pages that are kept"
+        far_end(&gateway, &jobs[0], 1) == seen,
+        "the header line was seen, too"
     );
+    assert!(pictures(&mut browser, &place, 1) == seen);
     let far = &gateway.pages(&jobs[0])[0];
     assert!(paper::has_header(far));
     let kept = files(&gateway.path("var/blobs"));
@@ -518,7 +520,7 @@ fn a_draft_is_changed_without_choosing_its_files_again() {
         !preview.contains("one.pdf") && preview.contains("two.pdf"),
         "{preview}"
     );
-    assert_eq!(preview.matches("<img ").count(), 5);
+    assert_eq!(preview.matches("loading=\"lazy\"").count(), 5);
     assert_eq!(browser.get(&path).code, 404, "it took the other's place");
     assert_eq!(
         press(&mut browser, &changed, "discard"),

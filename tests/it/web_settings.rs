@@ -94,6 +94,12 @@ fn a_change_is_in_force_at_once_marked_over_a_restart_and_until_the_file_is_edit
         "+81 3 9999 0000",
         "a command beside the gateway"
     );
+    let changed = gateway.account("tanaka")["changed_in_web"].clone();
+    assert_eq!(
+        (&changed[0]["key"], &changed[0]["by"]),
+        (&"station_id".into(), &"tanaka".into())
+    );
+    assert_eq!(changed[0]["file"], "\"+81 3 1234 5678\"");
     gateway.terminate();
     gateway.serve();
     assert!(page(&mut browser, "/settings").contains("+81 3 9999 0000"));

@@ -164,9 +164,10 @@ pub fn in_force(
     Ok(passwords.of(kind).map(|current| current.hash.clone()))
 }
 
-/// Stores a hash of the same password in the place of the weaker one, if that is in force still: a password
-/// that was changed while the old one was checked stays changed, also where `account` is what was read from the
-/// accounts file before. Whether it was stored.
+/// Stores a hash of the same password in the place of the weaker one, if that is in force still.
+///
+/// A password that was changed while the old one was checked stays changed, also where `account` is what was read
+/// from the accounts file before. Whether it was stored.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -186,8 +187,9 @@ pub fn strengthen(
     accounts::set_credential(tx, &account.id, kept_as, replaces, &stronger.hash, now)
 }
 
-/// Stores `hash`, of another password, in the place of the one of this kind; `initial` if that must be replaced
-/// before anything else is done with it. The one in the accounts file is out of force until somebody writes
+/// Stores `hash`, of another password, in the place of the one of this kind.
+///
+/// It is `initial` if it must be replaced before anything else is done with it. The one in the accounts file is out of force until somebody writes
 /// another one there. Sessions of the account web end, and so does everything else that the old one proved
 /// (row I7); kinds that a split made of this one keep what they have (row W1).
 ///

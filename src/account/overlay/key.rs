@@ -1,5 +1,7 @@
 //! The keys of an account that people may change, and their values as storage keeps them.
 
+use std::fmt;
+
 use serde_json::Value as Json;
 use serde_json::json;
 
@@ -102,6 +104,13 @@ impl Key {
             | Self::TimeZone
             | Self::Language => Setting::of(account, self).json(),
         }
+    }
+}
+
+/// The value as JSON, for operators; nothing in it is a secret.
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.json())
     }
 }
 

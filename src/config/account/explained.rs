@@ -183,15 +183,10 @@ impl Account {
 
 /// The tables of accounts in a file.
 fn tables<'t>(tree: &'t DeTable<'t>) -> impl Iterator<Item = &'t DeTable<'t>> {
-    let array = match tree.get("account").map(|value| value.get_ref()) {
-        Some(DeValue::Array(array)) => Some(array),
-        Some(_) | None => None,
-    };
+    let found = tree.get("account").map(|value| value.get_ref());
+    let array = found.and_then(DeValue::as_array);
     let entries = array.into_iter().flat_map(|array| array.iter());
-    entries.filter_map(|entry| match entry.get_ref() {
-        DeValue::Table(table) => Some(table),
-        _ => None,
-    })
+    entries.filter_map(|entry| entry.get_ref().as_table())
 }
 
 fn is_of(table: &DeTable<'_>, id: &str) -> bool {

@@ -69,11 +69,12 @@ pub fn lines(
     before: Option<i64>,
     limit: usize,
 ) -> Result<Vec<BatchLine>, StorageError> {
-    let mut values: Vec<Value> = vec![account.into(), before.unwrap_or(i64::MAX).into()];
+    let (first, end) = period.range(before);
+    let mut values: Vec<Value> = vec![account.into(), first.into(), end.into()];
     let period = period.condition("batch", &mut values);
     values.push(limit.into());
     let sql = format!(
-        "{LINE} AND batch.account = ?1 AND batch.id < ?2{period} ORDER BY batch.id DESC LIMIT ?{}",
+        "{LINE} AND batch.account = ?1 AND batch.id >= ?2 AND batch.id < ?3{period} ORDER BY batch.id DESC LIMIT ?{}",
         values.len()
     );
     let rows = tx.query(&sql, &values)?;

@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 /// Jobs that a search for some digits looks at before it answers with what it has: all of a million would take
 /// most of a second.
 const LOOKED_AT: usize = 50_000;
-/// How far identifiers may run ahead of the clock: they do after it was set back.
-const AHEAD: Duration = Duration::from_secs(24 * 3600);
+/// How far identifiers may run ahead of the clock: they do after it was set back, as it is by time servers.
+const AHEAD: Duration = Duration::from_secs(3600);
 
 /// Which jobs are looked for; what is `None` restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,21 +85,25 @@ impl Standing {
 }
 
 impl Period {
-    /// The condition on `table`, and the identifiers that can fulfil it, so that others are not looked at.
+    /// The identifiers in which everything lies, older than `before` if given: the first of them, and the one behind
+    /// the last. One bound on each side, because an index is read from one only.
+    pub(super) fn range(self, before: Option<i64>) -> (i64, i64) {
+        // An identifier is never older than what it names.
+        let first = self.from.map_or(0, Ids::earliest);
+        let until = self.until.map(|until| Ids::earliest(until.plus(AHEAD)));
+        let end = before.into_iter().chain(until).min();
+        (first, end.unwrap_or(i64::MAX))
+    }
+
+    /// The further conditions on `table`.
     pub(super) fn condition(self, table: &str, values: &mut Vec<Value>) -> String {
         let mut sql = String::new();
-        let mut restrict = |column: &str, value: Value| {
-            values.push(value);
-            sql += &format!(" AND {table}.{column} ?{}", values.len());
-        };
-        if let Some(from) = self.from {
-            // An identifier is never older than what it names.
-            restrict("id >=", Ids::earliest(from).into());
-            restrict("created_at >=", from.into());
-        }
-        if let Some(until) = self.until {
-            restrict("id <", Ids::earliest(until.plus(AHEAD)).into());
-            restrict("created_at <", until.into());
+        let bounds = [(">=", self.from), ("<", self.until)];
+        for (comparison, at) in bounds {
+            if let Some(at) = at {
+                values.push(at.into());
+                sql += &format!(" AND {table}.created_at {comparison} ?{}", values.len());
+            }
         }
         sql
     }
@@ -117,8 +121,9 @@ pub fn search(
     before: Option<i64>,
     limit: usize,
 ) -> Result<Found, StorageError> {
-    let mut values: Vec<Value> = vec![account.into(), before.unwrap_or(i64::MAX).into()];
-    let mut sql = " AND job.account = ?1 AND job.id < ?2".to_owned();
+    let (first, end) = search.period.range(before);
+    let mut values: Vec<Value> = vec![account.into(), first.into(), end.into()];
+    let mut sql = " AND job.account = ?1 AND job.id >= ?2 AND job.id < ?3".to_owned();
     sql += &search.period.condition("job", &mut values);
     sql += &search.standing.map(Standing::condition).unwrap_or_default();
     let mut floor = None;
@@ -129,8 +134,9 @@ pub fn search(
         }
         Some(NumberMatch::Containing(digits)) => {
             floor = last_looked_at(tx, &sql, &values)?;
-            values.push(floor.unwrap_or(0).into());
-            sql += &format!(" AND job.id >= ?{}", values.len());
+            if let (Some(floor), Some(first)) = (floor, values.get_mut(1)) {
+                *first = floor.into();
+            }
             values.push(format!("%{digits}%").into());
             sql += &format!(" AND job.destination LIKE ?{}", values.len());
         }

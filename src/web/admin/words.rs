@@ -12,7 +12,6 @@ words! {
     queue: "Queue", "送信待ち";
     audit: "Audit trail", "監査証跡";
     none: "none", "なし";
-    yes: "yes", "はい";
     older: "Older", "前のページ";
     newest: "Newest", "最新のページ";
     more: "Next page", "次のページ";

@@ -66,7 +66,6 @@ struct OnePage {
     email: Mail,
     /// Whether the password was typed lately enough for what follows.
     is_fresh: bool,
-    confirm: String,
     access: Access,
     audit: Option<String>,
     done: Option<&'static str>,
@@ -225,7 +224,6 @@ fn one_page(
         edits: is(Deed::EditPerson),
         email: mail(&subject, is(Deed::EditEmail), (is_own, typed.email)),
         is_fresh: visitor.is_fresh(site, &path, false).is_ok(),
-        confirm: format!("/confirm?to={path}"),
         access: access(site, &subject, &is, (typed.reason, is_own), w),
         audit: is(Deed::ReadAudit).then(|| format!("{}/audit", path_of(&subject.id))),
         done: words::done(done, w).filter(|_| refused.is_none()),

@@ -16,8 +16,10 @@ use serde::Deserialize;
 
 use crate::admit;
 use crate::fax;
+use crate::fax::Destination;
 use crate::fax::Resolution;
 use crate::refusal::Refusal;
+use crate::render::HeaderLine;
 use crate::storage::StorageError;
 use crate::storage::drafts;
 use crate::web::Site;
@@ -233,8 +235,22 @@ pub(super) async fn picture(
         Err(trouble) => return *trouble,
     };
     let file = drafts::pages_file(draft.row.id);
-    let drawn = picture::draw(&site, file, draft.row.pages, &page).await;
+    let header = header(&site, &visitor, &draft);
+    let drawn = picture::draw_stamped(&site, file, draft.row.pages, &page, header).await;
     drawn.unwrap_or_else(|| visitor.trouble(&site, Tab::Send, Trouble::NotFound))
+}
+
+/// The header line that the first recipient would get now.
+fn header(site: &Site, visitor: &Visitor, draft: &Draft) -> Option<HeaderLine> {
+    let (asked, account) = (&draft.asked, &visitor.account);
+    let number = asked.numbers.first();
+    let number = number.and_then(|number| Destination::from_canonical(number));
+    let list = asked.list.as_ref();
+    let list = list.and_then(|list| account.list(&list.name));
+    let member = list.and_then(|list| list.members.first());
+    let first = number.or_else(|| member.map(|member| member.destination.clone()))?;
+    let whose = (account.id.as_str(), Some(account.as_ref()));
+    HeaderLine::of(&asked.options, &site.config, whose, &first, site.now())
 }
 
 /// `POST /send/<draft>/discard`

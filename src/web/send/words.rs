@@ -70,7 +70,7 @@ words! {
     too_many: "Nothing was sent: the account has sent too much in a minute. Please wait a minute and press Send again.", "送信されていません。1分間の送信数の上限に達しました。1分ほど待ってから、もう一度送信してください。";
     files: "Files", "ファイル";
     none: "none", "なし";
-    images_plain: "Without the header line that each recipient gets.", "あて先ごとに付くヘッダー行は含まれません。";
+    images_header: "With the header line, if there is one, as the first recipient would get it now; to each it says its own number and the time of its call.", "ヘッダー行は、最初のあて先へ今送信した場合の内容です（あて先ごとに番号と発信時刻が変わります）。";
     pages: "Pages", "ページ数";
     line_each: "Line time for each number (estimate)", "1件あたりの通信時間（目安）";
     line_all: "Line time in all (estimate)", "通信時間の合計（目安）";
