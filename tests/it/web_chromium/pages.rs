@@ -71,6 +71,7 @@ fn own_pages(gateway: &Gateway) -> Vec<Json> {
         page("lists", "/lists"),
         page("list", "/lists/shops"),
         page("settings", "/settings"),
+        page("me", "/people/me"),
         page("settings-senders", "/settings/senders"),
         page("password", "/password"),
         page("confirm", "/confirm?to=/settings"),
@@ -78,10 +79,45 @@ fn own_pages(gateway: &Gateway) -> Vec<Json> {
     ]
 }
 
+/// The pages of a company's admin.
+fn admin_pages() -> Vec<Json> {
+    vec![
+        page("people", "/people"),
+        page("people-none-found", "/people?q=nobody"),
+        page("person", "/people/tanaka"),
+        page("person-locked", "/people/sato"),
+        page("person-audit", "/people/tanaka/audit"),
+    ]
+}
+
+/// The pages of an operator.
+fn operator_pages() -> Vec<Json> {
+    vec![
+        page("admin", "/admin"),
+        page("admin-accounts", "/admin/accounts"),
+        page("admin-account", "/admin/accounts/tanaka"),
+        page("admin-locks", "/admin/locks"),
+        page("admin-queue", "/admin/queue"),
+        page("admin-refused", "/admin/refused"),
+        page("admin-configuration", "/admin/configuration"),
+        page("admin-audit", "/admin/audit"),
+    ]
+}
+
 /// A gateway with something on each page.
 fn full() -> Gateway {
+    let of_company = |account: Account| account.set("company", "\"shoji\"");
+    let with_role = |id: &str, role: &str| {
+        let account = Account::new(id).password(RIGHT);
+        account.set("role", &format!("{role:?}"))
+    };
     let sato = Account::new("sato").password(RIGHT);
-    let gateway = office(&[tanaka(), sato]);
+    let gateway = office(&[
+        of_company(tanaka()),
+        of_company(sato),
+        of_company(with_role("mori", "company-admin")),
+        with_role("ono", "operator"),
+    ]);
     let later = super::today()
         .checked_add(jiff::Span::new().days(2))
         .unwrap();
@@ -107,6 +143,8 @@ fn look(language: &str) {
     let visitors = [
         visitor(0, None, &open_pages()),
         visitor(20, Some("tanaka"), &own_pages(&gateway)),
+        visitor(80, Some("mori"), &admin_pages()),
+        visitor(100, Some("ono"), &operator_pages()),
     ];
     play(
         &gateway,
