@@ -130,10 +130,10 @@ enum Line {
 impl Filters {
     /// What is looked for; `None` if that cannot be understood.
     pub(super) fn search(&self, site: &Site) -> Option<Search> {
-        let gateway = &site.config.gateway;
+        let zone = site.zone();
         let day = |text: &str| match text.trim() {
             "" => Some(None),
-            text => gateway.time_zone.day(text).map(Some),
+            text => zone.day(text).map(Some),
         };
         Some(Search {
             standing: standing(self.status.trim())?,
@@ -159,11 +159,11 @@ impl Filters {
         self.status.trim() == word
     }
 
-    /// Links to the periods that people ask for most, in the gateway's days.
+    /// Links to the periods that people ask for most, in the days of who asks.
     fn quick(&self, site: &Site, w: &Words) -> Vec<Quick> {
         let now = site.now();
         let day = |at: Timestamp| -> String {
-            let text = at.local_minute(&site.config.gateway.time_zone);
+            let text = at.local_minute(&site.zone());
             text.chars().take(10).collect()
         };
         let today = day(now);

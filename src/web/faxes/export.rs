@@ -15,6 +15,7 @@ use crate::storage::jobs::Found;
 use crate::storage::jobs::JobRow;
 use crate::storage::jobs::Search;
 use crate::time::Timestamp;
+use crate::time::Zone;
 use crate::web::Site;
 use crate::web::error::Trouble;
 use crate::web::faxes::stream;
@@ -73,11 +74,12 @@ fn export(site: Arc<Site>, visitor: Visitor, filters: &Filters, form: Form) -> R
         Form::JsonLines => ("application/jsonl; charset=utf-8", "jsonl"),
     };
     let (writer, mut response) = stream::answer(kind);
-    let day: String = site.now().local_minute(&site.config.gateway.time_zone);
+    let day: String = site.now().local_minute(&site.zone());
     let day: String = day.chars().take(10).collect();
     stream::save_as(&mut response, &format!("faxes-{day}.{extension}"));
     let language = visitor.frame(&site, Tab::Sent).language;
     let exported = Export {
+        zone: site.zone(),
         site,
         visitor,
         search,
@@ -93,6 +95,8 @@ fn export(site: Arc<Site>, visitor: Visitor, filters: &Filters, form: Form) -> R
 
 struct Export {
     site: Arc<Site>,
+    /// Rows are written after the request, which alone knows the zone of who asks.
+    zone: Zone,
     visitor: Visitor,
     search: Search,
     form: Form,
@@ -162,7 +166,7 @@ impl Export {
     }
 
     fn csv_row(&self, job: &JobRow) -> String {
-        let at = |at: Timestamp| self.site.moment(at).shown;
+        let at = |at: Timestamp| at.local(&self.zone);
         let text = Told::of(job.status, self.language).text;
         line(&[
             job.id.to_string(),

@@ -75,7 +75,7 @@ fn text(site: &Site, f: &Frame, s: &Standing, w: &Words) -> String {
         let (n, began, pages) = (call.n, &call.began.shown, call.pages);
         lines.push(format!("{n}. {began}  {result}  {}: {pages}", t.pages));
     }
-    let zone = &site.config.gateway.time_zone;
+    let zone = site.zone();
     lines.push(String::new());
     lines.push(format!("{} {zone}", t.zone));
     // What others wrote must not turn the page.
