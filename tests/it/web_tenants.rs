@@ -12,7 +12,7 @@ use crate::gateway::routes;
 use crate::gateway::routes::Route;
 
 /// Routes that anybody may ask for.
-const PUBLIC: [&str; 4] = ["/", "/login", "/reset", "/reset/{token}"];
+const PUBLIC: [&str; 5] = ["/", "/login", "/reset", "/reset/{token}", "/assets/{name}"];
 
 /// What `tanaka`, of the company acme, has: nobody of the company beta may see it.
 struct World {
@@ -78,6 +78,7 @@ impl World {
             ("/lists/", "{position}", "1"),
             ("/send/", "{draft}", &self.draft),
             ("/reset/", "{token}", "none"),
+            ("/assets/", "{name}", "faxgate.css"),
             ("/", "{page}", "1"),
         ] {
             if path.starts_with(begins) {

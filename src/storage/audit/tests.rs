@@ -118,7 +118,7 @@ async fn t28_a_row_that_was_changed_removed_or_added_is_found() {
 #[tokio::test]
 async fn a_trail_whose_end_was_cut_off_lacks_the_row_that_the_log_tells_of() {
     let (_dir, store, last) = five().await;
-    let has = |link: &str| store.read_here(|tx| super::has(tx, link)).unwrap();
+    let has = |link: &str| store.read_here(|tx| has(tx, link)).unwrap();
     assert_eq!(has(&last), Some(true));
     let cut = "DELETE FROM audit WHERE n = 5";
     store.write(move |tx| tx.execute(cut, &[])).await.unwrap();
@@ -158,7 +158,7 @@ async fn retention_removes_the_beginning_and_the_chain_goes_on_from_its_anchor()
     let verdict = store.read_here(|tx| verify(tx, None)).unwrap();
     assert_eq!((verdict.rows, verdict.removed), (1, 5));
     assert!(verdict.is_whole(), "{verdict:?}");
-    let has = |link: &str| store.read_here(|tx| super::has(tx, link)).unwrap();
+    let has = |link: &str| store.read_here(|tx| has(tx, link)).unwrap();
     assert_eq!((has(&last), has("4:00")), (Some(true), None));
 }
 
