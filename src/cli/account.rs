@@ -25,7 +25,6 @@ use crate::cli::output;
 use crate::config::Account;
 use crate::config::Loaded;
 use crate::config::SenderPattern;
-use crate::lock;
 use crate::lock::Locks;
 use crate::lock::Strikes;
 use crate::lock::ends_by_time;
@@ -107,7 +106,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
                 let locked = writer.write(move |tx| lockout::lock(tx, ids.ids(), &id, &rule, now));
                 Ok(locked.await?)
             })?;
-            output::line(&match lock::ends_by_time(until) {
+            output::line(&match ends_by_time(until) {
                 true => format!("locked until {}", until.rfc3339()),
                 false => "locked until a reset or an unlock: time does not end it".to_owned(),
             })
