@@ -110,8 +110,9 @@ impl Verdict {
     }
 }
 
-/// Adds `event`, which is written in this transaction, to the chain if its kind belongs to the trail; its link
-/// as `n:hash`, for the log: a copy of it outside of the database shows whether the end was cut off.
+/// Adds `event`, which is written in this transaction, to the chain if its kind belongs to the trail.
+///
+/// Its link is `n:hash`, for the log: a copy of it outside of the database shows whether the end was cut off.
 ///
 /// # Errors
 /// [`StorageError`].

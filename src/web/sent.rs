@@ -124,7 +124,7 @@ struct Lines {
 
 enum Line {
     Job(Box<JobRow>),
-    Batch(BatchLine),
+    Batch(Box<BatchLine>),
 }
 
 impl Filters {
@@ -304,7 +304,10 @@ fn lines(
         rows.truncate(PAGE);
         return Ok(Lines {
             next: rows.last().map(|line| line.id).filter(|_| more),
-            rows: rows.into_iter().map(Line::Batch).collect(),
+            rows: rows
+                .into_iter()
+                .map(|line| Line::Batch(Box::new(line)))
+                .collect(),
             looked_to: None,
             newest_event,
         });
@@ -327,7 +330,7 @@ fn lines(
 fn row(site: &Site, line: Line, language: Language) -> Row {
     match line {
         Line::Job(job) => of_job(site, *job, language),
-        Line::Batch(line) => of_batch(site, line, language),
+        Line::Batch(line) => of_batch(site, *line, language),
     }
 }
 

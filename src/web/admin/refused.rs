@@ -10,6 +10,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::config::Language;
 use crate::smtp::Address;
 use crate::storage::events;
 use crate::storage::events::EventRow;
@@ -132,21 +133,23 @@ pub(super) async fn list(
     found.truncate(PAGE);
     page.older = found.last().map(|event| event.id).filter(|_| more);
     let language = page.f.language;
-    let mail = |event: EventRow| {
-        let detail = serde_json::from_str::<Json>(&event.detail).unwrap_or_default();
-        let text = |name: &str| detail.get(name).and_then(Json::as_str).unwrap_or_default();
-        let findings = reasons::findings(text("results"));
-        Mail {
-            at: site.moment(event.at),
-            sender: event.sender.filter(|sender| !sender.is_empty()),
-            account: event.account,
-            peer: text("peer").to_owned(),
-            tier: w.tier(text("tier")).to_owned(),
-            reason: reasons::reason(text("reason"), language).to_owned(),
-            advice: reasons::advice(text("reason"), &findings, text("peer"), language),
-            findings,
-        }
-    };
-    page.mails = found.into_iter().map(mail).collect();
+    let mails = found.into_iter();
+    page.mails = mails.map(|event| mail(&site, event, w, language)).collect();
     page::answer(StatusCode::OK, &page)
+}
+
+fn mail(site: &Site, event: EventRow, w: &Words, language: Language) -> Mail {
+    let detail = serde_json::from_str::<Json>(&event.detail).unwrap_or_default();
+    let text = |name: &str| detail.get(name).and_then(Json::as_str).unwrap_or_default();
+    let findings = reasons::findings(text("results"));
+    Mail {
+        at: site.moment(event.at),
+        sender: event.sender.filter(|sender| !sender.is_empty()),
+        account: event.account,
+        peer: text("peer").to_owned(),
+        tier: w.tier(text("tier")).to_owned(),
+        reason: reasons::reason(text("reason"), language).to_owned(),
+        advice: reasons::advice(text("reason"), &findings, text("peer"), language),
+        findings,
+    }
 }

@@ -114,7 +114,6 @@ words! {
     tier_undecided: "undecided", "判定保留";
 
     by_state: "Faxes by state", "状態別のFAX";
-    count: "Number", "件数";
     state_pending: "wait for the time that was asked for", "指定時刻待ち";
     state_ready: "wait for their turn", "順番待ち";
     state_parked: "wait for another call to the same number", "同じ番号への通信待ち";

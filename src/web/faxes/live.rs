@@ -259,19 +259,14 @@ impl Follower {
                 self.send("actions", last, &actions).await?;
                 return Ok(self.send("done", last, "done").await?);
             }
-            loop {
-                match self.wake().await? {
-                    Woken::By(changes) => {
-                        let about = |change: &&Arc<Change>| {
-                            change.batch == batch && change.job.is_none_or(|job| job == id)
-                        };
-                        if let Some(change) = changes.iter().rev().find(about) {
-                            last = last.max(change.event);
-                            break;
-                        }
-                    }
-                    // Also after a while of nothing: whatever was missed is made up for.
-                    Woken::Missed | Woken::Quiet => break,
+            // Also after a while of nothing, and when some were missed, it is looked at anew.
+            while let Woken::By(changes) = self.wake().await? {
+                let about = |change: &&Arc<Change>| {
+                    change.batch == batch && change.job.is_none_or(|job| job == id)
+                };
+                if let Some(change) = changes.iter().rev().find(about) {
+                    last = last.max(change.event);
+                    break;
                 }
             }
             let account = self.visitor.account.id.clone();
