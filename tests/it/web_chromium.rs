@@ -75,6 +75,30 @@ fn journey_2_somebody_finds_a_fax_by_filters_and_opens_it() {
     play(&gateway, "history", plan);
 }
 
+#[test]
+fn without_scripts_passwords_are_changed_and_reset() {
+    let gateway = Gateway::start(Setup::new(&persons()).web());
+    let story = "without-scripts-5-password";
+    let mut views = views(own);
+    let forgetful = Json::from(vec![views.as_array_mut().unwrap().pop().unwrap()]);
+    let plan = json!({ "views": first_of(views), "script": false, "story": story });
+    play(&gateway, "password", plan);
+    let mut plan = reset_plan("without-scripts-6-reset", forgetful);
+    plan["script"] = false.into();
+    play_answering(&gateway, "reset", plan, |_, address| {
+        reset_link(&gateway, address)
+    });
+}
+
+#[test]
+fn without_scripts_a_fax_is_sent_and_its_end_is_seen() {
+    let gateway = slow(&[tanaka()]);
+    let mut plan = send_plan(&gateway, first_of(views_of("tanaka")));
+    plan["script"] = false.into();
+    plan["story"] = "without-scripts-3-send".into();
+    play(&gateway, "send", plan);
+}
+
 /// A gateway whose calls take their time, so that one sees them.
 fn slow(accounts: &[Account]) -> Gateway {
     let setup = Setup::new(accounts).web();
