@@ -28,7 +28,7 @@ const fn reason_of(
     Reason { stored, en, ja }
 }
 
-const REASONS: [Reason; 20] = [
+const REASONS: [Reason; 21] = [
     reason_of(
         "no account has this sender",
         (
@@ -228,7 +228,7 @@ const REASONS: [Reason; 20] = [
         ),
     ),
     reason_of(
-        "the password must be replaced first",
+        "the password is an initial one, to be replaced in the account web first",
         (
             "The password is an initial one, which must be replaced first.",
             "The user logs in at the account web and chooses an own password.",
@@ -236,6 +236,17 @@ const REASONS: [Reason; 20] = [
         (
             "初期パスワードのままのため利用できません。",
             "ご本人がアカウントサイトにログインし、パスワードを変更する必要があります。",
+        ),
+    ),
+    reason_of(
+        "the sender is not proved",
+        (
+            "Nothing proved who sent the mail.",
+            "Send from a registered address, and with the password if the account asks for one.",
+        ),
+        (
+            "送信者を確認できませんでした。",
+            "登録済みのアドレスから、必要な場合はパスワードを付けて送信してください。",
         ),
     ),
     reason_of(
