@@ -252,7 +252,7 @@ impl Gateway {
             let mut all = database
                 .prepare(&format!("SELECT * FROM \"{table}\""))
                 .unwrap();
-            let names: Vec<String> = all.column_names().into_iter().map(str::to_owned).collect();
+            let names: Vec<String> = all.column_names().map(str::to_owned).collect();
             let rows = all.query_map([], |row| {
                 let fields = names.iter().enumerate();
                 let kept = fields.filter(|(_, name)| *name != "seen_at");

@@ -28,7 +28,7 @@ const fn reason_of(
     Reason { stored, en, ja }
 }
 
-const REASONS: [Reason; 22] = [
+const REASONS: [Reason; 20] = [
     reason_of(
         "no account has this sender",
         (
@@ -82,28 +82,6 @@ const REASONS: [Reason; 22] = [
         (
             "アカウントがロックされています。",
             "ロックのページで原因の入口と接続元を確認してください。回数には数えていません。解除後に再送が必要です。",
-        ),
-    ),
-    reason_of(
-        "the sender is not proved",
-        (
-            "Nothing proved that the sender is the account's.",
-            "See the locks, and whether the account still has this sender or this login.",
-        ),
-        (
-            "送信者がアカウントの利用者であることを確認できませんでした。",
-            "ロックの状態と、アカウントの送信元アドレスまたはログインを確認してください。",
-        ),
-    ),
-    reason_of(
-        "the password is an initial one, to be replaced in the account web first",
-        (
-            "The password is right but an initial one. Nothing was counted.",
-            "Its owner must log in to the account web once and choose another password.",
-        ),
-        (
-            "パスワードは正しいものの、初期パスワードのままです。回数には数えていません。",
-            "利用者がウェブ画面に一度ログインし、パスワードを変更する必要があります。",
         ),
     ),
     reason_of(
@@ -250,7 +228,7 @@ const REASONS: [Reason; 22] = [
         ),
     ),
     reason_of(
-        "the password must be replaced first",
+        "the password is an initial one, to be replaced in the account web first",
         (
             "The password is an initial one, which must be replaced first.",
             "The user logs in at the account web and chooses an own password.",
@@ -258,6 +236,17 @@ const REASONS: [Reason; 22] = [
         (
             "初期パスワードのままのため利用できません。",
             "ご本人がアカウントサイトにログインし、パスワードを変更する必要があります。",
+        ),
+    ),
+    reason_of(
+        "the sender is not proved",
+        (
+            "Nothing proved who sent the mail.",
+            "Send from a registered address, and with the password if the account asks for one.",
+        ),
+        (
+            "送信者を確認できませんでした。",
+            "登録済みのアドレスから、必要な場合はパスワードを付けて送信してください。",
         ),
     ),
     reason_of(
