@@ -95,6 +95,8 @@ pub struct Site {
     mail: Arc<Notify>,
     requests: Rate<IpAddr>,
     logins: Rate<IpAddr>,
+    /// Passwords that somebody who has logged in types again: nobody is kept from logging in by them.
+    proofs: Rate<IpAddr>,
     /// What sending needs.
     send: send::Desk,
     resets: Rate<IpAddr>,
@@ -133,6 +135,7 @@ impl Site {
             mail,
             requests: Rate::default(),
             logins: Rate::default(),
+            proofs: Rate::default(),
             send: send::Desk::new(sending),
             resets: Rate::default(),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)),

@@ -1,6 +1,6 @@
 //! Finds accounts: by id, login ID, sender address, number and client certificate.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -141,7 +141,7 @@ impl Directory {
         self.scram
     }
 
-    /// The lock of the profile that most accounts have: login IDs that nobody has are answered by it.
+    /// The lock that most accounts have: login IDs that nobody has are answered by it.
     pub fn usual_lock(&self) -> Option<LockRule> {
         self.usual_lock
     }
@@ -206,14 +206,20 @@ impl Directory {
     }
 }
 
+/// Profiles with the same lock count together; of two that are as frequent it is the one that locks sooner.
 fn usual_lock(accounts: &[Arc<Account>]) -> Option<LockRule> {
-    let mut counts: BTreeMap<&str, (usize, LockRule)> = BTreeMap::new();
+    let mut counts: Vec<(LockRule, usize)> = Vec::new();
     for account in accounts {
-        let profile = &account.profile;
-        counts.entry(&profile.name).or_insert((0, profile.lock)).0 += 1;
+        let rule = account.profile.lock;
+        match counts.iter_mut().find(|(known, _)| *known == rule) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((rule, 1)),
+        }
     }
-    let most = counts.values().max_by_key(|(count, _)| *count);
-    most.map(|(_, rule)| *rule)
+    let most = counts
+        .into_iter()
+        .max_by_key(|(rule, count)| (*count, Reverse(rule.strikes)));
+    most.map(|(rule, _)| rule)
 }
 
 fn keep_first<K: Eq + std::hash::Hash>(
@@ -320,6 +326,25 @@ mod tests {
         ] {
             assert_eq!(directory.owns(branch, &address(text)), owned, "{text}");
         }
+    }
+
+    #[test]
+    fn login_ids_that_nobody_has_lock_like_most_accounts_and_rather_sooner() {
+        let of = |profiles: &[&str]| {
+            let mut toml = String::new();
+            for (n, profile) in profiles.iter().enumerate() {
+                let lines = format!("senders = [\"a{n}@x.example\"]\nprofile = \"{profile}\"");
+                writeln!(toml, "[[account]]\nid = \"a{n}\"\n{lines}").unwrap();
+            }
+            directory(&toml).usual_lock().map(|rule| rule.strikes)
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&["twx21"]), Some(5));
+        assert_eq!(of(&["interfax", "twx21"]), Some(3));
+        assert_eq!(of(&["twx21", "standard"]), Some(3));
+        let alike = ["twx21", "twx21", "interfax", "standard", "wakwak"];
+        assert_eq!(of(&alike), Some(3), "three have the same lock");
+        assert_eq!(of(&["twx21", "twx21", "interfax"]), Some(5));
     }
 
     #[test]

@@ -107,7 +107,7 @@ pub fn temporary(
     rows.iter().map(reset_row).collect()
 }
 
-/// How many resets of this account `asked_by` has asked for after `since`.
+/// How many resets of this account `asked_by` has asked for after `since` that nobody has used.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -118,7 +118,8 @@ pub fn asked_since(
     since: Timestamp,
 ) -> Result<i64, StorageError> {
     let row = tx.first(
-        "SELECT COUNT(*) FROM password_reset WHERE account = ?1 AND asked_by = ?2 AND asked_at > ?3",
+        "SELECT COUNT(*) FROM password_reset
+         WHERE account = ?1 AND asked_by = ?2 AND asked_at > ?3 AND used = 0",
         &[account.into(), asked_by.into(), since.into()],
     )?;
     Ok(row.map_or(0, |row| row.integer(0)))
@@ -144,6 +145,28 @@ pub fn used(tx: &mut dyn Transaction, id: i64, binding: &[u8; 32]) -> Result<(),
     tx.execute(
         "UPDATE password_reset SET used = used + 1, binding = ?2 WHERE id = ?1",
         &[id.into(), binding.as_slice().into()],
+    )?;
+    Ok(())
+}
+
+/// Resets of this account that were not used are bound to another password from now on: what `before` named ended by
+/// itself.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn rebind(
+    tx: &mut dyn Transaction,
+    account: &str,
+    before: &[u8; 32],
+    after: &[u8; 32],
+) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE password_reset SET binding = ?3 WHERE account = ?1 AND binding = ?2 AND used = 0",
+        &[
+            account.into(),
+            before.as_slice().into(),
+            after.as_slice().into(),
+        ],
     )?;
     Ok(())
 }

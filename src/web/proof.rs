@@ -60,7 +60,7 @@ pub(super) async fn again(
         Unproved::Answered(Box::new(page))
     };
     let most = site.web.max_logins_per_minute;
-    if !site.logins.take(client.network, most, now) {
+    if !site.proofs.take(client.network, most, now) {
         return Err(trouble(Trouble::TooMany));
     }
     let session = login::random().ok_or_else(|| trouble(Trouble::Unavailable))?;

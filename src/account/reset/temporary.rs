@@ -47,10 +47,15 @@ pub fn due(
     if rows.is_empty() || reset::locked_until(tx, account, now)?.is_some() {
         return Ok(None);
     }
-    let found = rows.iter().find_map(|row| match row.used {
-        0 => is_it(key, account, row, password, now).then_some(Due::Take(row.id)),
-        _ => (now >= row.ends_at).then_some(Due::End(row.id)),
-    });
+    // One that was mailed goes before the end of the one that it replaces: else that end would void it.
+    let taken = rows
+        .iter()
+        .find(|row| row.used == 0 && is_it(key, account, row, password, now));
+    let ended = || rows.iter().find(|row| row.used > 0 && now >= row.ends_at);
+    let found = match taken {
+        Some(row) => Some(Due::Take(row.id)),
+        None => ended().map(|row| Due::End(row.id)),
+    };
     Ok(found)
 }
 
@@ -97,11 +102,14 @@ pub fn settle(
         return Ok(false);
     }
     credential::change(tx, account, kind, hash, true, now)?;
+    let after = reset::binding(tx, key, account, kind)?;
     if takes {
-        let binding = reset::binding(tx, key, account, kind)?;
-        resets::used(tx, id, &binding)?;
-        resets::forget_replaced(tx, &account.id, &binding)?;
+        resets::used(tx, id, &after)?;
+        resets::forget_replaced(tx, &account.id, &after)?;
         link::unlock(tx, ids, account, now)?;
+    } else {
+        // Nothing is the password now; what was mailed to replace it still may.
+        resets::rebind(tx, &account.id, &binding, &after)?;
     }
     Log::new(tx, ids, now).acted(&Act {
         account: &account.id,

@@ -250,15 +250,17 @@ async fn i8_a_lock_makes_a_reset_wait_and_t4_lets_it_unlock() {
 }
 
 #[tokio::test]
-async fn three_mails_an_hour_go_to_an_account_and_administrators_are_not_counted() {
+async fn six_mails_an_hour_that_nobody_uses_go_to_an_account_and_administrators_are_not_counted() {
     let stage = Stage::new("[reset]\n");
-    for nonce in 1..=3 {
+    assert_eq!(stage.ask(OWN, 1, NOW).await, mailed(OWN));
+    assert!(stage.save(1, "$used", NOW).await);
+    for nonce in 2..=7 {
         assert_eq!(stage.ask(OWN, nonce, NOW).await, mailed(OWN));
     }
     let many = Started::Not(NotStarted::TooMany);
-    assert_eq!(stage.ask(OWN, 4, NOW).await, many);
-    assert_eq!(stage.start(Asker::Other("boss"), 5, NOW).await, mailed(OWN));
-    assert_eq!(stage.ask(OWN, 6, NOW.plus(HOUR)).await, mailed(OWN));
+    assert_eq!(stage.ask(OWN, 8, NOW).await, many);
+    assert_eq!(stage.start(Asker::Other("boss"), 9, NOW).await, mailed(OWN));
+    assert_eq!(stage.ask(OWN, 10, NOW.plus(HOUR)).await, mailed(OWN));
 }
 
 #[tokio::test]
@@ -325,6 +327,40 @@ async fn w3_a_temporary_password_leaves_the_old_one_alone_until_it_is_used() {
         Some(Due::End(_))
     ));
     assert_eq!(stage.log_in(&password, ended).await, None);
+}
+
+/// A temporary password that was used and has ended, and a second one.
+async fn ended_and_second() -> (Stage, Timestamp) {
+    let stage = Stage::new("[reset]\nmethod = \"temporary-password\"\n");
+    stage.ask("", 1, NOW).await;
+    let first = stage.carried(1, NOW);
+    assert!(stage.log_in(&first, NOW).await.is_some());
+    let ended = NOW.plus(HOUR);
+    assert_eq!(stage.ask("", 2, ended).await, mailed(OWN));
+    (stage, ended)
+}
+
+#[tokio::test]
+async fn w3_a_second_temporary_password_takes_the_place_of_one_that_has_ended() {
+    let (stage, ended) = ended_and_second().await;
+    let second = stage.carried(2, ended);
+    let due = stage.log_in(&second, ended).await;
+    assert!(matches!(due, Some(Due::Take(_))), "{due:?}");
+    assert!(is_right(&stage.hash(), &second));
+}
+
+#[tokio::test]
+async fn w3_whoever_types_another_password_first_does_not_void_a_second_temporary_one() {
+    let (stage, ended) = ended_and_second().await;
+    let anything = Secret::new("kaki8wrong".into());
+    let due = stage.log_in(&anything, ended).await;
+    assert!(matches!(due, Some(Due::End(_))), "{due:?}");
+    let first = stage.carried(1, NOW);
+    assert_eq!(stage.log_in(&first, ended).await, None);
+    let second = stage.carried(2, ended);
+    let due = stage.log_in(&second, ended).await;
+    assert!(matches!(due, Some(Due::Take(_))), "{due:?}");
+    assert!(is_right(&stage.hash(), &second));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ words! {
     none_mailbox: "Wait for some minutes, and look into the folder for unwanted mail.", "数分お待ちのうえ、迷惑メールのフォルダーもご確認ください。";
     none_typed: "Check the login ID and the address, and try again. Only addresses that are registered work.", "ログインIDとメールアドレスを確かめて、もう一度お試しください。登録されていないメールアドレスでは手続きできません。";
     none_locked: "While an account is locked, its password may not be reset in every service. Try again when the lock has ended.", "アカウントのロック中は再設定できないサービスがあります。ロックの終了後にもう一度お試しください。";
-    none_many: "At most three mails an hour are sent: use the one that has come.", "メールは1時間に3通までです。届いているメールをご利用ください。";
+    none_many: "At most six mails an hour are sent: use the one that has come.", "メールは1時間に6通までです。届いているメールをご利用ください。";
     none_help: "Without a registered address, or if the login ID is forgotten too: ask your administrator, who can start a reset. Administrators ask the help desk.", "メールアドレスが登録されていない場合や、ログインIDもお忘れの場合は、管理者へお問い合わせください。管理者が再設定を開始できます。管理者の方は、ヘルプデスクへお問い合わせください。";
     to_login: "Back to the login", "ログイン画面へ戻る";
     again: "Begin again", "最初からやり直す";
