@@ -28,7 +28,7 @@ const fn reason_of(
     Reason { stored, en, ja }
 }
 
-const REASONS: [Reason; 20] = [
+const REASONS: [Reason; 21] = [
     reason_of(
         "no account has this sender",
         (
