@@ -237,7 +237,7 @@ fn reasons(
 }
 
 #[derive(Template)]
-#[template(path = "password-reasons.html")]
+#[template(path = "password_reasons.html")]
 struct Reasons {
     p: &'static Words,
     reasons: Vec<String>,

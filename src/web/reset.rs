@@ -76,14 +76,14 @@ struct ResetPage {
 }
 
 #[derive(Template)]
-#[template(path = "reset-asked.html")]
+#[template(path = "reset_asked.html")]
 struct AskedPage {
     f: Frame,
     r: &'static Words,
 }
 
 #[derive(Template)]
-#[template(path = "reset-locked.html")]
+#[template(path = "reset_locked.html")]
 struct LockedPage {
     f: Frame,
     r: &'static Words,

@@ -43,7 +43,7 @@ use crate::web::reset::words;
 use crate::web::reset::words::Words;
 
 #[derive(Template)]
-#[template(path = "reset-link.html")]
+#[template(path = "reset_link.html")]
 struct LinkPage {
     f: Frame,
     r: &'static Words,
@@ -78,7 +78,7 @@ impl Wrong {
 }
 
 #[derive(Template)]
-#[template(path = "reset-over.html")]
+#[template(path = "reset_over.html")]
 struct OverPage {
     f: Frame,
     r: &'static Words,
