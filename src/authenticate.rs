@@ -200,6 +200,7 @@ impl Authenticator {
         let (account, now) = (&selected.account, evidence.now);
         let (locks, passwords) = self.state(account)?;
         let password = &evidence.submission.password;
+        self.is_same(account, &passwords, evidence)?;
         match judge::judge(selected, &locks, evidence.recipients, password, now) {
             Judgement::Refused(refusal, reason) => Err((refusal, reason)),
             Judgement::Stands(standing) => Ok(standing),
@@ -220,6 +221,25 @@ impl Authenticator {
                 self.check(account, &guess, passwords).await?;
                 Ok(standing)
             }
+        }
+    }
+
+    /// A mail may come for long minutes after its sender was accepted: credentials that were changed meanwhile end it
+    /// too (row I7).
+    fn is_same(
+        &self,
+        account: &Account,
+        passwords: &Passwords,
+        evidence: &Evidence<'_>,
+    ) -> Result<(), No> {
+        let now = self.named(account, passwords, evidence.now);
+        let logged_in = evidence.origin.logged_in;
+        match logged_in.is_none_or(|identity| *identity == now) {
+            true => Ok(()),
+            false => Err((
+                Refusal::Busy,
+                "the credentials were changed while the mail came",
+            )),
         }
     }
 

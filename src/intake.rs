@@ -136,7 +136,7 @@ impl Intake {
             mail: &message.raw,
             origin: Origin {
                 peer: message.peer,
-                logged_in: message.authenticated.as_deref(),
+                logged_in: message.authenticated.as_ref(),
                 verification,
             },
             now,

@@ -113,8 +113,8 @@ pub struct ReceivedMessage {
     pub peer: IpAddr,
     /// When the last byte arrived.
     pub received_at: Timestamp,
-    /// The id of the account that logged in (SMTP AUTH) before it sent this, if one did.
-    pub authenticated: Option<String>,
+    /// Who logged in (SMTP AUTH, or by a certificate) before it was sent, if somebody did.
+    pub authenticated: Option<Identity>,
 }
 
 /// A login (SMTP AUTH), as it arrived. It holds a password: never stored, never logged.

@@ -31,6 +31,7 @@ use crate::time::Timestamp;
 pub use stored::Current;
 pub use stored::Passwords;
 pub use stored::change;
+pub use stored::end_replaced;
 pub use stored::in_force;
 pub use stored::strengthen;
 pub(in crate::account) use stored::version;

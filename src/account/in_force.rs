@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
+use crate::account::credential;
 use crate::account::directory::Directory;
 use crate::account::overlay::Overlay;
 use crate::config::Accounts;
@@ -99,6 +100,11 @@ impl InForce {
     /// [`StorageError`]; what was in force still is.
     pub async fn replace(&self, written: Accounts) -> Result<(), StorageError> {
         let mut last = self.last.lock().await;
+        let accounts = written.accounts.clone();
+        let ended = self
+            .store
+            .write(move |tx| credential::end_replaced(tx, &accounts));
+        ended.await?;
         self.build(written, &mut last).await
     }
 

@@ -15,6 +15,7 @@ use crate::lock::Use;
 use crate::refusal::Refusal;
 use crate::secret::Secret;
 use crate::smtp::Address;
+use crate::smtp::Identity;
 use crate::smtp::Proof;
 use crate::smtp::TrustTier;
 use crate::smtp::Verification;
@@ -41,8 +42,8 @@ pub struct Selected {
 pub struct Origin<'a> {
     /// The client's address.
     pub peer: IpAddr,
-    /// The id of the account that has logged in, if the client did.
-    pub logged_in: Option<&'a str>,
+    /// Who has logged in, if the client did.
+    pub logged_in: Option<&'a Identity>,
     /// What verification said; `None`: nobody asked, and every sender counts as not verified.
     pub verification: Option<&'a Verification>,
 }
@@ -96,9 +97,9 @@ pub fn select(
     relays: &[Relay],
     directory: &Directory,
 ) -> Option<Selected> {
-    if let Some(id) = origin.logged_in {
+    if let Some(identity) = origin.logged_in {
         let account = directory.by_sender(&submission.reverse_path)?;
-        return (account.id == id).then(|| Selected {
+        return (account.id == identity.account).then(|| Selected {
             account: Arc::clone(account),
             address: submission.reverse_path.clone(),
             tier: TrustTier::Proven,

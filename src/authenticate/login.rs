@@ -212,7 +212,13 @@ impl Authenticator {
         Some(self.named(account, &passwords, now))
     }
 
-    fn named(&self, account: &Account, passwords: &Passwords, now: Timestamp) -> Identity {
+    /// What names `account` and these credentials of it.
+    pub(super) fn named(
+        &self,
+        account: &Account,
+        passwords: &Passwords,
+        now: Timestamp,
+    ) -> Identity {
         Identity {
             account: account.id.clone(),
             credentials: self.credentials.version(account, passwords, now),

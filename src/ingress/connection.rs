@@ -324,7 +324,7 @@ where
             raw: arrived.raw,
             peer: self.peer,
             received_at,
-            authenticated: arrived.account,
+            authenticated: arrived.identity,
         };
         let door = &self.service.door;
         match door.message(message).instrument(span).await {

@@ -104,14 +104,14 @@ pub(super) struct Arrived {
     pub(super) envelope: Envelope,
     /// The content, dots unstuffed.
     pub(super) raw: Zeroizing<Vec<u8>>,
-    /// The account that has logged in.
-    pub(super) account: Option<String>,
+    /// Who has logged in.
+    pub(super) identity: Option<Identity>,
 }
 
 /// A mail transaction (RFC 5321 section 3.3).
 struct Transaction {
-    /// The account that has logged in.
-    account: Option<String>,
+    /// Who has logged in.
+    identity: Option<Identity>,
     reverse_path: Option<Address>,
     recipients: Vec<ForwardPath>,
     returned: Option<Returned>,
@@ -236,7 +236,7 @@ impl<'s, D: Door> Session<'s, D> {
                     envelope_id: transaction.envelope_id,
                 },
                 raw,
-                account: transaction.account,
+                identity: transaction.identity,
             }))),
             Err(flaw) => {
                 self.refuse_message(flaw);

@@ -165,6 +165,9 @@ pub fn count_identity(
     Ok(())
 }
 
+/// In the place of what a stored password replaces: nothing, which no hash has.
+const ENDED: [u8; 32] = [0; 32];
+
 /// A password that is kept here in the place of the one in the accounts file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredCredential {
@@ -211,6 +214,45 @@ pub fn credentials(
         Ok((row.text(6).to_owned(), stored))
     };
     rows.iter().map(stored).collect()
+}
+
+/// Of every stored password that may be in force: the account, its kind, and the SHA-256 of the hash that it replaces.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn all_replaced(
+    tx: &mut dyn Transaction,
+) -> Result<Vec<(String, String, [u8; 32])>, StorageError> {
+    let rows = tx.query(
+        "SELECT account, kind, replaces FROM credential WHERE replaces <> ?1",
+        &[ENDED.as_slice().into()],
+    )?;
+    let named = |row: &Row| {
+        let replaces = row
+            .optional_bytes(2)
+            .and_then(|bytes| bytes.try_into().ok());
+        let replaces =
+            replaces.ok_or_else(|| StorageError::Damaged("credential.replaces".to_owned()))?;
+        Ok((row.text(0).to_owned(), row.text(1).to_owned(), replaces))
+    };
+    rows.iter().map(named).collect()
+}
+
+/// What the stored password of this kind replaced is gone: it is out of force for good. Its row stays, so that its
+/// counters never begin anew.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn end_credential(
+    tx: &mut dyn Transaction,
+    account: &str,
+    kind: &str,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE credential SET replaces = ?3 WHERE account = ?1 AND kind = ?2",
+        &[account.into(), kind.into(), ENDED.as_slice().into()],
+    )?;
+    Ok(())
 }
 
 /// Stores another password of this kind in the place of the one before.

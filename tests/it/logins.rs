@@ -6,6 +6,7 @@ use faxgate::secret::Secret;
 use crate::certificates::Made;
 use crate::gateway::Account;
 use crate::gateway::Gateway;
+use crate::gateway::Mail;
 use crate::gateway::RIGHT;
 use crate::gateway::Setup;
 use crate::gateway::Smtp;
@@ -72,6 +73,27 @@ fn a_changed_password_ends_sessions_at_their_next_mail() {
     assert!(session.log_in("tanaka", RIGHT).starts_with("535"));
     assert!(session.log_in("tanaka", "kaki9sample").starts_with("235"));
     assert!(session.say(FROM_TANAKA).starts_with("250"));
+}
+
+#[test]
+fn i7_a_changed_password_ends_a_mail_that_is_on_its_way() {
+    let made = Made::shared();
+    let gateway = start(made);
+    let mail = Mail::new(
+        "tanaka@customer.example",
+        "0312345678@fax.example",
+        "Hello.\r\n",
+    );
+    let mut session = logged_in(&gateway, made);
+    assert_eq!(session.envelope(&mail), Ok(()));
+    let changed = Account::tanaka().password("kaki9sample");
+    replace(&gateway, &[changed, Account::suzuki()]);
+    let reply = session.message(&mail.message());
+    assert!(reply.starts_with("451 "), "{reply}");
+    let mut session = Smtp::starttls(gateway.smtp, made);
+    assert!(session.log_in("tanaka", "kaki9sample").starts_with("235"));
+    let reply = session.mail(&mail);
+    assert!(reply.starts_with("250 "), "{reply}");
 }
 
 #[test]

@@ -164,7 +164,10 @@ impl Door for Recorder {
             to: recipients.map(|to| to.address.to_string()).collect(),
             asked: asked(&message.envelope),
             raw: message.raw.to_vec(),
-            login: message.authenticated.clone(),
+            login: message
+                .authenticated
+                .as_ref()
+                .map(|identity| identity.account.clone()),
         });
         let text = String::from_utf8_lossy(&message.raw).into_owned();
         let asked = text

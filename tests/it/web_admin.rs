@@ -204,7 +204,7 @@ fn refused_mails_are_turned_over_by_the_url() {
     gateway.change_state(
         "INSERT INTO event(id, at, kind, account, sender, detail)
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
-         SELECT i, i, 'refused', '', 's' || i || '@x.example', '{\"reason\":\"<script>\",\"results\":\"<b>; spf=<i>\"}' FROM n",
+         SELECT i, strftime('%s', 'now') * 1000, 'refused', '', 's' || i || '@x.example', '{\"reason\":\"<script>\",\"results\":\"<b>; spf=<i>\"}' FROM n",
     );
     let mut operator = gateway.logged_in("op", RIGHT);
     let mut path = "/admin/refused".to_owned();

@@ -142,6 +142,22 @@ fn c3_a_wrong_current_password_is_a_strike_like_a_wrong_login() {
 }
 
 #[test]
+fn a_password_typed_again_takes_nothing_from_the_logins_of_an_address_and_has_a_limit_too() {
+    let setup = Setup::new(&[Account::tanaka()]).web();
+    let gateway = Gateway::start(setup.set("web", "max_logins_per_minute", "3"));
+    let mut browser = gateway.logged_in("tanaka", RIGHT);
+    gateway.logged_in("tanaka", RIGHT);
+    gateway.logged_in("tanaka", RIGHT);
+    assert_eq!(gateway.browser().log_in("tanaka", RIGHT).code, 429);
+    let csrf = browser.get("/confirm").csrf();
+    let fields = [("csrf", csrf.as_str()), ("password", RIGHT)];
+    let codes: Vec<u16> = (0..4)
+        .map(|_| browser.post("/confirm", &fields).code)
+        .collect();
+    assert_eq!(codes, [303, 303, 303, 429]);
+}
+
+#[test]
 fn i1_an_initial_password_opens_the_change_page_only_and_no_mail_door() {
     let gateway = start(Account::tanaka().set("password_initial", "true"));
     assert!(gateway.mail(&Mail::right(NUMBER)).starts_with("550 5.7.8 "));

@@ -188,7 +188,7 @@ fn i5_a_profile_may_tell_that_nothing_matches_and_that_the_account_is_locked() {
     assert_eq!(code, 423);
     assert!(body.contains("The lock ends"), "{body}");
     gateway.unlock("tanaka");
-    for _ in 0..3 {
+    for _ in 0..6 {
         assert_eq!(ask(&mut browser, "tanaka", OWN), asked());
     }
     let (code, body) = ask(&mut browser, "tanaka", OWN);

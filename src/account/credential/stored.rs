@@ -1,7 +1,9 @@
 //! Passwords that are stored in the place of those in the accounts file, and which are in force.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::Digest;
 use sha2::Sha256;
@@ -208,6 +210,30 @@ pub fn change(
     let word = kind.as_str();
     accounts::change_credential(tx, &account.id, word, &replaces, (hash, initial), now)?;
     sessions::end_all(tx, &account.id)?;
+    Ok(())
+}
+
+/// Puts out of force for good what is stored in the place of passwords that the accounts files do not have any more:
+/// a password that the administrator ended stays dead, also where the file is one day as it was before.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn end_replaced(
+    tx: &mut dyn Transaction,
+    written: &[Arc<Account>],
+) -> Result<(), StorageError> {
+    let by_id: HashMap<&str, &Account> = written
+        .iter()
+        .map(|account| (account.id.as_str(), &**account))
+        .collect();
+    for (id, word, replaces) in accounts::all_replaced(tx)? {
+        let account = by_id.get(id.as_str());
+        let hash = account.and_then(|account| account.hash(CredentialKind::of_word(&word)?));
+        // A line that is not there at all may be a slip: nothing is decided by it.
+        if hash.is_some_and(|hash| fingerprint(hash) != replaces) {
+            accounts::end_credential(tx, &id, &word)?;
+        }
+    }
     Ok(())
 }
 

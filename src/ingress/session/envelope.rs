@@ -50,7 +50,7 @@ impl<D: Door> Session<'_, D> {
             return None;
         }
         self.transaction = Some(Box::new(Transaction {
-            account: identity.map(|identity| identity.account),
+            identity,
             reverse_path: mail.reverse_path,
             recipients: Vec::new(),
             returned: mail.returned,

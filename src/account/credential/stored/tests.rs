@@ -255,3 +255,39 @@ async fn i7_a_change_ends_the_sessions_of_the_account_and_no_others() {
         .collect();
     assert_eq!(left, ["suzuki"]);
 }
+
+#[tokio::test]
+async fn i7_what_the_administrator_ended_stays_dead_when_the_file_is_as_it_was_before() {
+    let (_dir, store) = scratch();
+    let (first, second) = (with("standard"), with("standard"));
+    let now = boundary().0;
+    changed(&store, &first, WEB, "leaked", now).await;
+    let leaked = read(&store, &first).version(WEB);
+    for (written, is_kept) in [(&first, true), (&second, false)] {
+        let accounts = [Arc::new(written.clone())];
+        let read_in = store.write(move |tx| end_replaced(tx, &accounts));
+        read_in.await.unwrap();
+        let kept = read(&store, &first).of(WEB).unwrap().hash == "leaked";
+        assert_eq!(kept, is_kept);
+    }
+    let own = first.hash(WEB).unwrap();
+    assert_eq!(read(&store, &first).of(WEB).unwrap().hash, own);
+    changed(&store, &first, WEB, "new", now).await;
+    let passwords = read(&store, &first);
+    assert_eq!(passwords.of(WEB).unwrap().hash, "new");
+    assert_ne!(passwords.version(WEB), leaked, "what that proved is over");
+}
+
+#[tokio::test]
+async fn an_account_or_a_line_that_is_missing_for_a_while_ends_no_password() {
+    let (_dir, store) = scratch();
+    let account = with("standard");
+    changed(&store, &account, WEB, "own", boundary().0).await;
+    let mut bare = account.clone();
+    bare.passwords.clear();
+    for written in [Vec::new(), vec![Arc::new(bare)]] {
+        let read_in = store.write(move |tx| end_replaced(tx, &written));
+        read_in.await.unwrap();
+        assert_eq!(read(&store, &account).of(WEB).unwrap().hash, "own");
+    }
+}
