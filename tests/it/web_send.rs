@@ -674,6 +674,19 @@ fn what_is_larger_than_a_mail_may_be_is_not_taken() {
 }
 
 #[test]
+fn what_was_typed_is_bounded_because_a_page_repeats_it() {
+    let gateway = start();
+    let mut browser = gateway.logged_in("tanaka", RIGHT);
+    let text = "<".repeat(2 << 20);
+    let (code, body) = fill(&mut browser, &[("text", &text)], &[]);
+    assert_eq!((code, body.len() < 100_000), (413, true));
+    let again = "03-1234-5678\n".repeat(1_001);
+    let (code, body) = fill(&mut browser, &[("number", &again), ("text", "x")], &[]);
+    assert_eq!(code, 422);
+    assert!(body.contains("Too many numbers"), "{body}");
+}
+
+#[test]
 fn c2_a_password_that_is_pasted_into_the_text_is_kept_nowhere() {
     let gateway = start();
     let mut browser = gateway.logged_in("tanaka", RIGHT);
