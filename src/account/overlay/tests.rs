@@ -94,6 +94,23 @@ async fn a_change_is_in_force_until_its_key_is_edited_in_the_file() {
 }
 
 #[tokio::test]
+async fn a_change_of_a_part_begins_with_what_is_stored_or_with_an_edited_file() {
+    let (_dir, store) = scratch();
+    let home = vec![address("home@provider.example")];
+    keep(&store, TWO, "tanaka", &[Setting::Senders(home.clone())], T0).await;
+    let now = |toml: &str| {
+        let written = Directory::new(&accounts(toml));
+        let written = written.by_id("tanaka").unwrap();
+        let now = store.read_here(|tx| current(tx, written, Key::Senders));
+        now.unwrap()
+    };
+    assert_eq!(now(TWO), Setting::Senders(home));
+    let edited = TWO.replace("tanaka@customer.example", "t@customer.example");
+    let written = vec![address("t@customer.example")];
+    assert_eq!(now(&edited), Setting::Senders(written));
+}
+
+#[tokio::test]
 async fn the_value_of_the_file_is_no_change() {
     let (_dir, store) = scratch();
     for text in ["123", "+81 3 1111 2222"] {
