@@ -42,6 +42,8 @@ use crate::web::visitor::Visitor;
 
 /// Members on one page.
 const PAGE: i64 = 200;
+/// No list has as many members; what the URL says may be any number.
+const LAST: i64 = 1_000_000;
 
 /// What the URL says.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -137,10 +139,12 @@ pub(super) async fn add(
 /// `POST /lists/<name>/members/<position>`
 pub(super) async fn change(
     State(site): State<Arc<Site>>,
-    Path((name, position)): Path<(String, i64)>,
+    Path((name, position)): Path<(String, String)>,
     Extension(client): Extension<Client>,
     post: Post,
 ) -> Response {
+    // Nobody stands at a place that is no number.
+    let position = position.parse().unwrap_or(-1);
     keep(&site, client, &name, Some(position), post).await
 }
 
@@ -217,7 +221,7 @@ async fn keep(
 
 fn page_of(site: &Site, visitor: &Visitor, name: &str, at: Place, form: Form) -> Response {
     let at = Place {
-        from: at.from.max(0),
+        from: at.from.clamp(0, LAST),
         ..at
     };
     let listed = match listed(site, visitor, name, at.from) {
