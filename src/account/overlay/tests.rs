@@ -132,6 +132,28 @@ async fn an_address_for_notices_survives_an_edit_of_senders() {
 }
 
 #[tokio::test]
+async fn t7_an_address_that_an_admin_registered_is_none_in_another_company_or_role() {
+    let (_dir, store) = scratch();
+    let member = TWO.replace("id = \"tanaka\"", "id = \"tanaka\"\ncompany = \"acme\"");
+    let registered = Some(address("admin@acme.example"));
+    let change = Setting::Email(registered.clone());
+    keep(&store, &member, "tanaka", &[change], T0).await;
+    let email = |toml: &str| {
+        let directory = in_force(&store, toml);
+        directory.by_id("tanaka").unwrap().email.clone()
+    };
+    assert_eq!(email(&member), registered);
+    let written = Some(address("tanaka@customer.example"));
+    for (before, after) in [
+        ("\"acme\"", "\"beta\""),
+        ("company = \"acme\"", "role = \"operator\""),
+        ("\"acme\"", "\"acme\"\nrole = \"company-admin\""),
+    ] {
+        assert_eq!(email(&member.replace(before, after)), written, "{after}");
+    }
+}
+
+#[tokio::test]
 async fn a_sender_of_another_account_is_never_granted() {
     let (_dir, store) = scratch();
     let own = ["tanaka@customer.example", "home@provider.example"];
