@@ -203,8 +203,10 @@ pub async fn save(
     saved.await
 }
 
-/// Registers another e-mail address of an account, which is `written` so in its file. The old address is told as
-/// well as the new one: whoever took the account over cannot do it in silence. False if that was done too often today.
+/// Registers another e-mail address of an account, which is `written` so in its file; false if that was done too often
+/// today.
+///
+/// The old address is told as well as the new one: whoever took the account over cannot do it in silence.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -22,7 +22,6 @@ use axum::Router;
 use axum::routing::get;
 use axum::routing::post;
 
-use crate::admit::rate::Rate;
 use crate::storage::Store;
 use crate::web::Site;
 use turns::Turns;
@@ -33,8 +32,6 @@ pub(super) struct Faxes {
     /// Who follows what.
     pub(super) live: Arc<Live>,
     exporting: Arc<Turns>,
-    /// Orders to send again, by account.
-    orders: Rate<String>,
 }
 
 impl Faxes {
@@ -43,7 +40,6 @@ impl Faxes {
         Self {
             live: Arc::new(Live::new(store.clone())),
             exporting: Arc::default(),
-            orders: Rate::default(),
         }
     }
 }

@@ -649,6 +649,10 @@ fn the_browser_and_the_mail_share_what_an_account_may_send_in_a_minute() {
     let (code, text) = press(&mut browser, &drafts[1], "send");
     assert_eq!(code, 429, "{text}");
     assert!(text.contains("sent too much in a minute"), "{text}");
+    // To send again counts as well.
+    let id = gateway.settled(2)[0]["id"].as_str().unwrap().to_owned();
+    let again = browser.act(&format!("/sent/{id}/resend"), &[]);
+    assert_eq!(again.code, 429, "{}", again.body());
     assert_eq!(gateway.jobs().len(), 2);
 }
 

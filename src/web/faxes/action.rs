@@ -151,8 +151,7 @@ pub(super) async fn ordered(
     form: String,
 ) -> Result<Resent, Not> {
     let (account, now) = (&visitor.account, site.now());
-    let most = account.max_messages_per_minute.unwrap_or_default();
-    if !site.faxes.orders.take(account.id.clone(), most, now) {
+    if !site.send.in_time(account, now) {
         return Err(Not::TooMany);
     }
     let reply_to = reply_to(site, visitor, &what).await;
