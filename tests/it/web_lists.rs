@@ -191,6 +191,16 @@ fn names_are_those_the_file_could_have_and_does_not() {
     gateway.accepts(&Mail::right("later@list.fax.example"));
     assert_eq!(destinations(&gateway.settled(1)), ["0081388880001"]);
     assert!(page(&mut browser, "/lists").contains("hidden: the administrator"));
+    let fields = [("number", "03-9999-0002"), ("member", "1")];
+    for change in ["members", "members/1", "remove"] {
+        post(
+            &mut browser,
+            &format!("/lists/later/{change}"),
+            &fields,
+            404,
+        );
+    }
+    assert_eq!(import(&mut browser, "later", b"0399990003,x", &[]).0, 404);
     post(&mut browser, "/lists/later/delete", &[], 303);
     assert!(!page(&mut browser, "/lists").contains("hidden: the administrator"));
 }

@@ -14,6 +14,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::change as change_list;
+use super::edited;
 use super::own;
 use super::path_of;
 use super::told;
@@ -155,6 +156,9 @@ pub(super) async fn remove(
     Extension(client): Extension<Client>,
     Post { visitor, fields }: Post,
 ) -> Response {
+    if let Err(trouble) = edited(&site, &visitor, &name) {
+        return *trouble;
+    }
     let positions = fields.all("member");
     let positions: Vec<i64> = positions.iter().filter_map(|p| p.parse().ok()).collect();
     let from: i64 = fields.text("from").parse().unwrap_or_default();
@@ -177,6 +181,9 @@ async fn keep(
     position: Option<i64>,
     Post { visitor, fields }: Post,
 ) -> Response {
+    if let Err(trouble) = edited(site, &visitor, name) {
+        return *trouble;
+    }
     let at = Place {
         from: fields.text("from").parse().unwrap_or_default(),
         edit: position,
@@ -302,7 +309,7 @@ fn member(
     name: &str,
     position: i64,
 ) -> Result<ContactRow, Box<Response>> {
-    let list = own(site, visitor, name)?;
+    let list = edited(site, visitor, name)?;
     let row = site
         .store()
         .read_here(|tx| lists::contact(tx, list.id, position));
