@@ -107,6 +107,21 @@ pub fn set(
     act(tx, ids, (&written.id, &keys.join(", ")), (by, peer), now)
 }
 
+/// What the account that is `written` so in the file has under `key` now: for a change that keeps a part of it, and
+/// must not undo one that was stored a moment ago.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn current(
+    tx: &mut dyn Transaction,
+    written: &Account,
+    key: Key,
+) -> Result<Setting, StorageError> {
+    let row = settings::one(tx, &written.id, key.as_str())?;
+    let changed = row.and_then(|row| change(&row, written));
+    Ok(changed.map_or_else(|| Setting::of(written, key), |(_, setting)| setting))
+}
+
 /// Goes back to what the accounts file says under `key`, with an entry in the audit trail.
 ///
 /// # Errors

@@ -31,6 +31,7 @@ use crate::storage::accounts;
 use crate::storage::people;
 use crate::storage::people::PersonRow;
 use crate::storage::resets;
+use crate::storage::senders;
 use crate::time::Timestamp;
 
 /// Most characters of the reason for an unlock or a lock.
@@ -38,6 +39,9 @@ pub const LONGEST_REASON: usize = 200;
 /// Resets that one person starts for another in an hour: nobody's mailbox is to be filled.
 const MOST_RESETS_AN_HOUR: i64 = 5;
 const HOUR: Duration = Duration::from_secs(3600);
+/// Addresses that are registered for an account in a day: each is told by a mail that nobody there need have asked for.
+const MOST_EMAILS_A_DAY: i64 = 10;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Somebody who acts.
 #[derive(Clone, Debug)]
@@ -199,8 +203,10 @@ pub async fn save(
     saved.await
 }
 
-/// Registers another e-mail address of an account, which is `written` so in its file. The old address is told as
-/// well as the new one: whoever took the account over cannot do it in silence.
+/// Registers another e-mail address of an account, which is `written` so in its file; false if that was done too often
+/// today.
+///
+/// The old address is told as well as the new one: whoever took the account over cannot do it in silence.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -211,13 +217,18 @@ pub async fn change_email(
     (subject, written): (Subject, Arc<Account>),
     email: Address,
     now: Timestamp,
-) -> Result<(), StorageError> {
+) -> Result<bool, StorageError> {
     let this = store.clone();
     let after = Subject {
         id: subject.id.clone(),
         email: Some(email.to_string()),
     };
     let changed = in_force.change(move |tx| {
+        let since = now.minus(DAY);
+        if senders::asked(tx, &subject.id, since)? >= MOST_EMAILS_A_DAY {
+            return Ok(false);
+        }
+        senders::note(tx, &subject.id, now, since)?;
         let (ids, setting) = (this.ids(), Setting::Email(Some(email.clone())));
         let by = (actor.id.as_str(), actor.peer.as_str());
         overlay::set(tx, ids, &written, &[setting], by.0, by.1, now)?;
@@ -225,7 +236,7 @@ pub async fn change_email(
         for told_to in [&subject, &after] {
             actor.tell(tx, ids, told_to, (told.0, &told.1), now)?;
         }
-        Ok(())
+        Ok(true)
     });
     changed.await
 }

@@ -161,6 +161,7 @@ fn resend(store: &Store, loaded: &Loaded, id: i64) -> Result<(), Failure> {
         what: What::Job(Box::new(job), None),
         by: By::Operator,
         rules: loaded.config.destinations.clone(),
+        reply_to: None,
         max_calls: per_account,
         now: SystemClock.now(),
     };

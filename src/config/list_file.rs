@@ -169,7 +169,8 @@ fn unguarded(text: &str) -> &str {
 /// Whether an apostrophe goes before `text` when it is written.
 fn is_guarded(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
-    text.starts_with(['=', '+', '-', '@', '0'])
+    // Some programs read the wide forms of signs alike.
+    text.starts_with(['=', '+', '-', '@', '0', '＝', '＋', '－', '＠'])
 }
 
 /// The encoding of a list that is written.
@@ -340,11 +341,12 @@ mod tests {
             ("03-1234-5679", "新宿, \"2F\""),
             ("06-1234-5678", "'quoted'"),
             ("06-1234-5679", "007"),
+            ("06-1234-5670", "＝1+1"),
         ];
         for charset in [Charset::Utf8, Charset::ShiftJis] {
             let bytes = write(members.into_iter(), ["FAX番号", "名前"], charset);
             let text = decode(&bytes).unwrap();
-            for computed in ["\n+", "\n=", "\n00", ",=", ",@", "\n-"] {
+            for computed in ["\n+", "\n=", "\n00", ",=", ",@", "\n-", ",＝"] {
                 assert!(!text.contains(computed), "{computed:?}: {text}");
             }
             assert!(text.contains("\n03-1234-5678,"), "{text}");

@@ -70,6 +70,8 @@ pub struct Resend {
     pub by: By,
     /// Where faxes may go.
     pub rules: Destinations,
+    /// Where results go, if no longer to where those of the old submission went.
+    pub reply_to: Option<String>,
     /// Calls at a time of the account.
     pub max_calls: usize,
     /// The present time.
@@ -189,7 +191,7 @@ impl Resend {
             verification: old.verification,
             reference: old.reference,
             message_id: old.message_id,
-            reply_to: old.reply_to,
+            reply_to: self.reply_to.clone().unwrap_or(old.reply_to),
             page_options: old.page_options,
             documents: old.documents,
             pages: None,

@@ -47,15 +47,11 @@ pub fn ask(
     now: Timestamp,
     since: Timestamp,
 ) -> Result<(), StorageError> {
-    tx.execute("DELETE FROM sender_asked WHERE at <= ?1", &[since.into()])?;
     tx.execute(
         "DELETE FROM sender_pending WHERE asked_at <= ?1",
         &[since.into()],
     )?;
-    tx.execute(
-        "INSERT INTO sender_asked(account, at) VALUES(?1, ?2)",
-        &[account.into(), now.into()],
-    )?;
+    note(tx, account, now, since)?;
     tx.execute(
         "INSERT INTO sender_pending(account, address, code, tries, asked_at) VALUES(?1, ?2, ?3, 0, ?4)
          ON CONFLICT(account, address) DO UPDATE SET code = ?3, tries = 0, asked_at = ?4",
@@ -65,6 +61,25 @@ pub fn ask(
             code.as_slice().into(),
             now.into(),
         ],
+    )?;
+    Ok(())
+}
+
+/// Notes that a mail goes out for `account` to somebody who need not have asked for it; those before `since` are
+/// forgotten.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn note(
+    tx: &mut dyn Transaction,
+    account: &str,
+    now: Timestamp,
+    since: Timestamp,
+) -> Result<(), StorageError> {
+    tx.execute("DELETE FROM sender_asked WHERE at <= ?1", &[since.into()])?;
+    tx.execute(
+        "INSERT INTO sender_asked(account, at) VALUES(?1, ?2)",
+        &[account.into(), now.into()],
     )?;
     Ok(())
 }

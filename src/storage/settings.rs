@@ -35,6 +35,23 @@ pub fn all(tx: &mut dyn Transaction) -> Result<Vec<SettingRow>, StorageError> {
     rows.iter().map(row_of).collect()
 }
 
+/// What was changed of `account` under `key`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn one(
+    tx: &mut dyn Transaction,
+    account: &str,
+    key: &str,
+) -> Result<Option<SettingRow>, StorageError> {
+    let row = tx.first(
+        "SELECT account, key, value, replaces, changed_at, changed_by FROM setting
+         WHERE account = ?1 AND key = ?2",
+        &[account.into(), key.into()],
+    )?;
+    row.as_ref().map(row_of).transpose()
+}
+
 /// Keeps a value in the place of the one before.
 ///
 /// # Errors

@@ -100,6 +100,8 @@ pub(super) async fn not_found(State(site): State<Arc<Site>>, headers: HeaderMap)
 pub(super) fn of_framework(status: StatusCode) -> Option<Trouble> {
     match status {
         StatusCode::NOT_FOUND => Some(Trouble::NotFound),
+        // What is no form has no proof that we made it.
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Trouble::Form),
         status if status.is_client_error() => Some(Trouble::Malformed(status)),
         status if status.is_server_error() => Some(Trouble::Unavailable),
         _ => None,

@@ -1,6 +1,6 @@
 //! What can be done with faxes beyond looking at them: export, send again, cancel, follow while they go on.
 //!
-//! * `export` - the rows of a search as a file, in pages, so that memory stays bounded
+//! * `export`, `turns` - the rows of a search as a file, in pages, so that memory stays bounded; a few at a time
 //! * `action`, `batch` - send again and cancel, one fax or a whole submission
 //! * `live`, `stream` - changes as they happen, by server-sent events
 //! * `receipt`, `inbound` - the result as a PDF; received faxes read and forwarded again
@@ -12,6 +12,7 @@ mod inbound;
 mod live;
 mod receipt;
 mod stream;
+mod turns;
 pub(super) mod watch;
 pub(super) mod words;
 
@@ -20,23 +21,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use axum::routing::post;
-use tokio::sync::Semaphore;
 
-use crate::admit::rate::Rate;
 use crate::storage::Store;
 use crate::web::Site;
+use turns::Turns;
 use watch::Live;
-
-/// Exports that run at a time; each holds a page of rows in memory.
-const EXPORTED_AT_A_TIME: usize = 8;
 
 /// What this area keeps while the gateway runs.
 pub(super) struct Faxes {
     /// Who follows what.
     pub(super) live: Arc<Live>,
-    exporting: Arc<Semaphore>,
-    /// Orders to send again, by account.
-    orders: Rate<String>,
+    exporting: Arc<Turns>,
 }
 
 impl Faxes {
@@ -44,8 +39,7 @@ impl Faxes {
     pub(super) fn new(store: &Store) -> Self {
         Self {
             live: Arc::new(Live::new(store.clone())),
-            exporting: Arc::new(Semaphore::new(EXPORTED_AT_A_TIME)),
-            orders: Rate::default(),
+            exporting: Arc::default(),
         }
     }
 }

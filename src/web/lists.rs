@@ -230,6 +230,18 @@ fn own(site: &Site, visitor: &Visitor, name: &str) -> Result<ListRow, Box<Respon
     visitor.found(site, Tab::Lists, found)
 }
 
+/// The same, unless the accounts file has taken its name: then its page shows that of the file, and nobody edits unseen.
+fn edited(site: &Site, visitor: &Visitor, name: &str) -> Result<ListRow, Box<Response>> {
+    match written(site, visitor).list(name) {
+        Some(_) => Err(Box::new(visitor.trouble(
+            site,
+            Tab::Lists,
+            Trouble::NotFound,
+        ))),
+        None => own(site, visitor, name),
+    }
+}
+
 /// The visitor's account as its file says.
 fn written(site: &Site, visitor: &Visitor) -> Arc<Account> {
     let directory = site.accounts.load();

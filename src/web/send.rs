@@ -33,6 +33,7 @@ use crate::config::Account;
 use crate::fax::Resolution;
 use crate::intake::Intake;
 use crate::render::Renderer;
+use crate::time::Timestamp;
 use crate::web::Site;
 use crate::web::error;
 use crate::web::error::Trouble;
@@ -80,6 +81,12 @@ impl Desk {
             uploads: upload::Room::new(most),
             lanes: std::array::from_fn(|_| Mutex::new(())),
         }
+    }
+
+    /// Whether `account` may order one more sending now; counted with what it sends at every door.
+    pub(super) fn in_time(&self, account: &Account, now: Timestamp) -> bool {
+        let most = account.max_messages_per_minute.unwrap_or_default();
+        self.intake.rate.take(account.id.clone(), most, now)
     }
 }
 

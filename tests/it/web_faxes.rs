@@ -532,3 +532,30 @@ fn c5_a_received_fax_is_mailed_again_but_not_while_the_account_is_locked() {
     gateway.unlock("tanaka");
     gateway.sink.wait_for(INBOX, 3);
 }
+
+#[test]
+fn c1_the_result_of_a_fax_sent_again_does_not_go_to_an_address_that_was_removed() {
+    let tanaka = Account::tanaka()
+        .set("email", "\"boss@customer.example\"")
+        .set(
+            "senders",
+            "[\"tanaka@customer.example\", \"new@customer.example\"]",
+        );
+    let gateway = Gateway::start(Setup::new(&[tanaka]).web());
+    let id = sent(&gateway);
+    let mut browser = gateway.logged_in("tanaka", RIGHT);
+    let again = |browser: &mut Browser| {
+        let answer = browser.act(&format!("/sent/{id}/resend"), &[]);
+        page(browser, answer.header("location").unwrap())
+    };
+    assert!(again(&mut browser).contains("tanaka@customer.example"));
+    let csrf = browser.get("/settings").csrf();
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("address", "tanaka@customer.example"),
+    ];
+    assert_eq!(browser.post("/settings/senders/remove", &fields).code, 303);
+    let text = again(&mut browser);
+    assert!(!text.contains("tanaka@customer.example"), "{text}");
+    assert!(text.contains("new@customer.example"), "{text}");
+}

@@ -191,6 +191,16 @@ fn names_are_those_the_file_could_have_and_does_not() {
     gateway.accepts(&Mail::right("later@list.fax.example"));
     assert_eq!(destinations(&gateway.settled(1)), ["0081388880001"]);
     assert!(page(&mut browser, "/lists").contains("hidden: the administrator"));
+    let fields = [("number", "03-9999-0002"), ("member", "1")];
+    for change in ["members", "members/1", "remove"] {
+        post(
+            &mut browser,
+            &format!("/lists/later/{change}"),
+            &fields,
+            404,
+        );
+    }
+    assert_eq!(import(&mut browser, "later", b"0399990003,x", &[]).0, 404);
     post(&mut browser, "/lists/later/delete", &[], 303);
     assert!(!page(&mut browser, "/lists").contains("hidden: the administrator"));
 }
@@ -243,6 +253,11 @@ fn an_import_of_20000_members_reports_bad_rows_and_drops_duplicates_in_both_char
     assert!(!shown.contains("支店200<"));
     let last = page(&mut browser, "/lists/all?from=19800");
     assert!(last.contains("支店19999") && !last.contains("rel=\"next\""));
+    for from in [i64::MAX, i64::MIN] {
+        page(&mut browser, &format!("/lists/all?from={from}"));
+        let fields = [("number", "12"), ("from", &from.to_string())];
+        post(&mut browser, "/lists/all/members", &fields, 422);
+    }
     assert_eq!(members(&gateway, "all"), Some(20_000));
     let utf8 = format!("\u{feff}{}", big(false));
     let (_, to) = import(&mut browser, "all", utf8.as_bytes(), &[("mode", "append")]);
@@ -320,7 +335,7 @@ fn lists_are_nobody_else_s_and_forms_need_their_token() {
             "{path}"
         );
     }
-    let changes = ["members", "members/1", "remove", "delete"];
+    let changes = ["members", "members/1", "members/first", "remove", "delete"];
     for change in changes {
         let fields = [("number", "03-9999-0002"), ("member", "1")];
         post(&mut other, &format!("/lists/mine/{change}"), &fields, 404);

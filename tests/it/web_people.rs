@@ -474,6 +474,7 @@ fn t5_a_change_of_the_e_mail_address_is_told_to_the_old_and_the_new_one() {
         ("", "please fill this in"),
         ("nowhere", "this is no e-mail address"),
         ("a@b.example, c@d.example", "this is no e-mail address"),
+        ("0312345678@fax.example", "this is no e-mail address"),
         (&format!("{}@x.example", "a".repeat(300)), "too long"),
     ] {
         let (code, text) = send(&mut member, email, &[("email", typed)]);
@@ -675,4 +676,35 @@ fn what_people_write_of_themselves_is_shown_and_never_run() {
     ] {
         assert!(!shown.contains(bad), "{bad} in {shown}");
     }
+}
+
+#[test]
+fn t5_nobody_fills_the_mailboxes_of_strangers_by_registering_their_addresses() {
+    let gateway = start();
+    let mut member = enter(&gateway, "a-member");
+    for n in 0..10 {
+        let fields = [("email", &*format!("stranger{n}@other.example"))];
+        let to = send(&mut member, "/people/me/email", &fields).1;
+        assert_eq!(to, "/people/me?done=email");
+    }
+    let to = send(
+        &mut member,
+        "/people/me/email",
+        &[("email", "s10@other.example")],
+    )
+    .1;
+    assert_eq!(to, "/people/me?done=email-too-many");
+    let text = page(&mut member, &to);
+    assert!(text.contains("changed often enough today"), "{text}");
+    let email = &gateway.account("a-member")["email"];
+    assert_eq!(email, "stranger9@other.example");
+    // Others have a number of their own.
+    let mut admin = enter(&gateway, "a-admin");
+    let to = send(
+        &mut admin,
+        "/people/me/email",
+        &[("email", "me@other.example")],
+    )
+    .1;
+    assert_eq!(to, "/people/me?done=email");
 }

@@ -649,6 +649,10 @@ fn the_browser_and_the_mail_share_what_an_account_may_send_in_a_minute() {
     let (code, text) = press(&mut browser, &drafts[1], "send");
     assert_eq!(code, 429, "{text}");
     assert!(text.contains("sent too much in a minute"), "{text}");
+    // To send again counts as well.
+    let id = gateway.settled(2)[0]["id"].as_str().unwrap().to_owned();
+    let again = browser.act(&format!("/sent/{id}/resend"), &[]);
+    assert_eq!(again.code, 429, "{}", again.body());
     assert_eq!(gateway.jobs().len(), 2);
 }
 
@@ -671,6 +675,19 @@ fn what_is_larger_than_a_mail_may_be_is_not_taken() {
         draft(&mut browser, &fields, &[]).starts_with("/send/"),
         "its place is free again"
     );
+}
+
+#[test]
+fn what_was_typed_is_bounded_because_a_page_repeats_it() {
+    let gateway = start();
+    let mut browser = gateway.logged_in("tanaka", RIGHT);
+    let text = "<".repeat(2 << 20);
+    let (code, body) = fill(&mut browser, &[("text", &text)], &[]);
+    assert_eq!((code, body.len() < 100_000), (413, true));
+    let again = "03-1234-5678\n".repeat(1_001);
+    let (code, body) = fill(&mut browser, &[("number", &again), ("text", "x")], &[]);
+    assert_eq!(code, 422);
+    assert!(body.contains("Too many numbers"), "{body}");
 }
 
 #[test]

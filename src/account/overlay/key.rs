@@ -10,6 +10,7 @@ use crate::config::ForwardFormat;
 use crate::config::Language;
 use crate::config::ResultFormat;
 use crate::config::ResultMail;
+use crate::config::Role;
 use crate::config::SenderPattern;
 use crate::config::When;
 use crate::fax::StationId;
@@ -93,17 +94,29 @@ impl Key {
     /// What the file says under this key: an edit of it is one that changes this.
     pub(super) fn written(self, account: &Account) -> Json {
         match self {
-            // Only a sender's address that stands for it; that one may be edited.
-            Self::Email if account.email_is_sender => Json::Null,
+            Self::Email => registered(account),
             Self::Senders => account.senders.iter().map(sender).collect(),
-            Self::Email
-            | Self::ForwardTo
+            Self::ForwardTo
             | Self::ForwardFormat
             | Self::ResultMail
             | Self::StationId
             | Self::TimeZone
             | Self::Language => Setting::of(account, self).json(),
         }
+    }
+}
+
+/// The address to which resets go, as the file has it. Whoever may register one takes part in the account; with
+/// another company or role its admins are others, so those of before must not have had the last word.
+fn registered(account: &Account) -> Json {
+    let email = match account.email_is_sender {
+        // Only a sender's address that stands for it; that one may be edited.
+        true => Json::Null,
+        false => Setting::of(account, Key::Email).json(),
+    };
+    match (account.role, &account.company) {
+        (Role::Customer, None) => email,
+        (role, company) => json!([email, role.as_str(), company]),
     }
 }
 

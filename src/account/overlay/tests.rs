@@ -94,6 +94,23 @@ async fn a_change_is_in_force_until_its_key_is_edited_in_the_file() {
 }
 
 #[tokio::test]
+async fn a_change_of_a_part_begins_with_what_is_stored_or_with_an_edited_file() {
+    let (_dir, store) = scratch();
+    let home = vec![address("home@provider.example")];
+    keep(&store, TWO, "tanaka", &[Setting::Senders(home.clone())], T0).await;
+    let now = |toml: &str| {
+        let written = Directory::new(&accounts(toml));
+        let written = written.by_id("tanaka").unwrap();
+        let now = store.read_here(|tx| current(tx, written, Key::Senders));
+        now.unwrap()
+    };
+    assert_eq!(now(TWO), Setting::Senders(home));
+    let edited = TWO.replace("tanaka@customer.example", "t@customer.example");
+    let written = vec![address("t@customer.example")];
+    assert_eq!(now(&edited), Setting::Senders(written));
+}
+
+#[tokio::test]
 async fn the_value_of_the_file_is_no_change() {
     let (_dir, store) = scratch();
     for text in ["123", "+81 3 1111 2222"] {
@@ -112,6 +129,28 @@ async fn an_address_for_notices_survives_an_edit_of_senders() {
     let edited = TWO.replace("tanaka@customer.example", "t@customer.example");
     let directory = in_force(&store, &edited);
     assert_eq!(directory.by_id("tanaka").unwrap().email, Some(email));
+}
+
+#[tokio::test]
+async fn t7_an_address_that_an_admin_registered_is_none_in_another_company_or_role() {
+    let (_dir, store) = scratch();
+    let member = TWO.replace("id = \"tanaka\"", "id = \"tanaka\"\ncompany = \"acme\"");
+    let registered = Some(address("admin@acme.example"));
+    let change = Setting::Email(registered.clone());
+    keep(&store, &member, "tanaka", &[change], T0).await;
+    let email = |toml: &str| {
+        let directory = in_force(&store, toml);
+        directory.by_id("tanaka").unwrap().email.clone()
+    };
+    assert_eq!(email(&member), registered);
+    let written = Some(address("tanaka@customer.example"));
+    for (before, after) in [
+        ("\"acme\"", "\"beta\""),
+        ("company = \"acme\"", "role = \"operator\""),
+        ("\"acme\"", "\"acme\"\nrole = \"company-admin\""),
+    ] {
+        assert_eq!(email(&member.replace(before, after)), written, "{after}");
+    }
 }
 
 #[tokio::test]

@@ -131,7 +131,9 @@ fn detail_text(detail: &Json) -> Option<String> {
 
 /// A cell of CSV (RFC 4180) that no spreadsheet takes for a formula.
 fn cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    // Some programs read the wide forms alike.
+    let is_formula =
+        text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let guard = if is_formula { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
@@ -151,6 +153,8 @@ mod tests {
             ("@SUM(A1)", "\"'@SUM(A1)\""),
             ("\t=1", "\"'\t=1\""),
             ("\r=1", "\"'\r=1\""),
+            ("\n=1", "\"'\n=1\""),
+            ("＝1", "\"'＝1\""),
             ("a\",=1", "\"a\"\",=1\""),
             ("a\r\nb", "\"a\r\nb\""),
         ] {

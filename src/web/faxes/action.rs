@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use axum::response::Redirect;
 use axum::response::Response;
 
+use crate::authenticate::session::addresses;
 use crate::fax::Destination;
 use crate::queue;
 use crate::queue::By;
@@ -18,6 +19,9 @@ use crate::queue::NotResent;
 use crate::queue::Resend;
 use crate::queue::Resent;
 use crate::queue::What;
+use crate::smtp::Address;
+use crate::storage::StorageError;
+use crate::storage::jobs;
 use crate::web::Site;
 use crate::web::faxes::words;
 use crate::web::faxes::words::Words;
@@ -147,11 +151,13 @@ pub(super) async fn ordered(
     form: String,
 ) -> Result<Resent, Not> {
     let (account, now) = (&visitor.account, site.now());
-    let most = account.max_messages_per_minute.unwrap_or_default();
-    if !site.faxes.orders.take(account.id.clone(), most, now) {
+    if !site.send.in_time(account, now) {
         return Err(Not::TooMany);
     }
+    let reply_to = reply_to(site, visitor, &what).await;
+    let reply_to = visitor.found(site, Tab::Sent, reply_to.map(Some));
     let order = Resend {
+        reply_to: reply_to.map_err(Not::Trouble)?,
         what,
         by: By::Person(form.chars().take(LONGEST_NAME).collect()),
         rules: site.config.destinations.clone(),
@@ -161,11 +167,29 @@ pub(super) async fn ordered(
     // In a task of its own: a browser that hangs up must not leave it half done.
     let store = site.store().clone();
     let resent = tokio::spawn(async move { queue::resend(&store, order).await });
-    let resent = resent
-        .await
-        .unwrap_or(Err(crate::storage::StorageError::Stopped));
+    let resent = resent.await.unwrap_or(Err(StorageError::Stopped));
     let resent = visitor.found(site, Tab::Sent, resent.map(Some));
     resent.map_err(Not::Trouble)?.map_err(Not::Resent)
+}
+
+/// Where results go, if where they went is no address of the account any more: the first that it has.
+async fn reply_to(
+    site: &Site,
+    visitor: &Visitor,
+    what: &What,
+) -> Result<Option<String>, StorageError> {
+    let batch = match what {
+        What::All(batch) | What::Failed(batch) => *batch,
+        What::Job(job, _) => job.batch,
+    };
+    let old = site.store().read(move |tx| jobs::batch(tx, batch)).await?;
+    let old = old.and_then(|old| Address::parse(&old.reply_to));
+    let (directory, account) = (site.accounts.load(), &visitor.account);
+    if old.is_some_and(|old| directory.owns(account, &old)) {
+        return Ok(None);
+    }
+    let own = addresses(account).into_iter().next();
+    Ok(own.map(|address| address.as_str().to_owned()))
 }
 
 /// What cancelling needs.

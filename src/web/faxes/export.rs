@@ -1,11 +1,13 @@
 //! `/sent/export.csv`, `/sent/export.jsonl`: exactly the faxes of a search, however many, page after page.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Query;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::config::Language;
 use crate::fax::Destination;
@@ -21,6 +23,7 @@ use crate::web::error::Trouble;
 use crate::web::faxes::stream;
 use crate::web::faxes::stream::Gone;
 use crate::web::faxes::stream::Writer;
+use crate::web::faxes::turns::Turns;
 use crate::web::faxes::words;
 use crate::web::faxes::words::Words;
 use crate::web::page::Tab;
@@ -31,6 +34,8 @@ use crate::web::visitor::Visitor;
 
 /// Rows read at a time: some hundred kilobytes.
 const PAGE: usize = 500;
+/// A reader that takes no page in this time has left without saying so.
+const STALLED: Duration = Duration::from_secs(60);
 /// Spreadsheets take a file for UTF-8 only if it begins with this.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
@@ -66,7 +71,7 @@ fn export(site: Arc<Site>, visitor: Visitor, filters: &Filters, form: Form) -> R
         let status = axum::http::StatusCode::BAD_REQUEST;
         return visitor.trouble(&site, Tab::Sent, Trouble::Malformed(status));
     };
-    let Ok(turn) = Arc::clone(&site.faxes.exporting).try_acquire_owned() else {
+    let Some(turn) = Turns::take(&site.faxes.exporting, &visitor.account.id) else {
         return visitor.trouble(&site, Tab::Sent, Trouble::TooMany);
     };
     let (kind, extension) = match form {
@@ -130,7 +135,8 @@ impl Export {
             };
             let rows: String = found.rows.iter().map(|job| self.row(job)).collect();
             if !rows.is_empty() {
-                writer.send(rows).await?;
+                let sent = timeout(STALLED, writer.send(rows)).await;
+                sent.map_err(|_| Gone)??;
             }
             before = found.next;
             if before.is_none() {

@@ -18,6 +18,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::change;
+use super::edited;
 use super::members;
 use super::own;
 use super::path_of;
@@ -93,7 +94,7 @@ async fn form(
     visitor: Visitor,
     Path(name): Path<String>,
 ) -> Response {
-    match own(&site, &visitor, &name) {
+    match edited(&site, &visitor, &name) {
         Ok(list) => {
             let asked = Asked::default();
             shown(&site, &visitor, &list.name, asked, (None, &[]))
@@ -110,7 +111,7 @@ async fn import(
     Upload { post, file }: Upload,
 ) -> Response {
     let Post { visitor, fields } = post;
-    let name = match own(&site, &visitor, &name) {
+    let name = match edited(&site, &visitor, &name) {
         Ok(list) => list.name,
         Err(trouble) => return *trouble,
     };

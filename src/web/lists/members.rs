@@ -14,6 +14,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::change as change_list;
+use super::edited;
 use super::own;
 use super::path_of;
 use super::told;
@@ -42,6 +43,8 @@ use crate::web::visitor::Visitor;
 
 /// Members on one page.
 const PAGE: i64 = 200;
+/// No list has as many members; what the URL says may be any number.
+const LAST: i64 = 1_000_000;
 
 /// What the URL says.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -137,10 +140,12 @@ pub(super) async fn add(
 /// `POST /lists/<name>/members/<position>`
 pub(super) async fn change(
     State(site): State<Arc<Site>>,
-    Path((name, position)): Path<(String, i64)>,
+    Path((name, position)): Path<(String, String)>,
     Extension(client): Extension<Client>,
     post: Post,
 ) -> Response {
+    // Nobody stands at a place that is no number.
+    let position = position.parse().unwrap_or(-1);
     keep(&site, client, &name, Some(position), post).await
 }
 
@@ -151,6 +156,9 @@ pub(super) async fn remove(
     Extension(client): Extension<Client>,
     Post { visitor, fields }: Post,
 ) -> Response {
+    if let Err(trouble) = edited(&site, &visitor, &name) {
+        return *trouble;
+    }
     let positions = fields.all("member");
     let positions: Vec<i64> = positions.iter().filter_map(|p| p.parse().ok()).collect();
     let from: i64 = fields.text("from").parse().unwrap_or_default();
@@ -173,6 +181,9 @@ async fn keep(
     position: Option<i64>,
     Post { visitor, fields }: Post,
 ) -> Response {
+    if let Err(trouble) = edited(site, &visitor, name) {
+        return *trouble;
+    }
     let at = Place {
         from: fields.text("from").parse().unwrap_or_default(),
         edit: position,
@@ -217,7 +228,7 @@ async fn keep(
 
 fn page_of(site: &Site, visitor: &Visitor, name: &str, at: Place, form: Form) -> Response {
     let at = Place {
-        from: at.from.max(0),
+        from: at.from.clamp(0, LAST),
         ..at
     };
     let listed = match listed(site, visitor, name, at.from) {
@@ -298,7 +309,7 @@ fn member(
     name: &str,
     position: i64,
 ) -> Result<ContactRow, Box<Response>> {
-    let list = own(site, visitor, name)?;
+    let list = edited(site, visitor, name)?;
     let row = site
         .store()
         .read_here(|tx| lists::contact(tx, list.id, position));

@@ -7,7 +7,6 @@ use axum::extract::FromRequestParts;
 use axum::extract::Multipart;
 use axum::extract::Request;
 use axum::extract::multipart::MultipartError;
-use axum::response::IntoResponse;
 use axum::response::Response;
 
 use crate::web::Site;
@@ -34,7 +33,8 @@ impl FromRequest<Arc<Site>> for Upload {
         let visitor = Visitor::from_request_parts(&mut parts, site).await?;
         let request = Request::from_parts(parts, body);
         let multipart = Multipart::from_request(request, site).await;
-        let multipart = multipart.map_err(IntoResponse::into_response)?;
+        // What is no form with files has no proof that we made it.
+        let multipart = multipart.map_err(|_| error::page(site, &headers, Trouble::Form))?;
         let (fields, file) = read(multipart)
             .await
             .map_err(|error| error::page(site, &headers, Trouble::Malformed(error.status())))?;

@@ -14,6 +14,7 @@ use crate::account::person::Field;
 use crate::account::person::Finding;
 use crate::account::person::Wrong;
 use crate::account::rights::Deed;
+use crate::smtp::Address;
 use crate::storage;
 use crate::storage::people::PersonRow;
 use crate::web::Site;
@@ -129,7 +130,17 @@ async fn save_email(
         return *response;
     }
     let typed = fields.text("email");
-    let email = match person::email(&typed) {
+    // A mail to one of our own domains would be a fax.
+    let gateway = &site.config.gateway;
+    let is_ours = |email: &Address| {
+        let mut own = gateway.domains.iter().chain(&gateway.list_domains);
+        own.any(|domain| domain == email.domain())
+    };
+    let email = person::email(&typed);
+    let email = match email.and_then(|email| match is_ours(&email) {
+        true => Err(Wrong::NoAddress),
+        false => Ok(email),
+    }) {
         Ok(email) => email,
         Err(wrong) => return refuse_email(site, visitor, case, (typed, wrong)).await,
     };
@@ -149,7 +160,8 @@ async fn save_email(
     let changed = people::change_email(in_force, store, by, who, email, site.now()).await;
     site.mail.notify_one();
     match visitor.found(site, case.tab(visitor), changed.map(Some)) {
-        Ok(()) => case.back("email"),
+        Ok(true) => case.back("email"),
+        Ok(false) => case.back("email-too-many"),
         Err(trouble) => *trouble,
     }
 }

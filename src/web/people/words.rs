@@ -66,6 +66,7 @@ words! {
     not_latin: "saved, but there is something else than Latin letters in it.", "保存しましたが、ローマ字以外の文字が含まれています。ご確認ください。";
     done_saved: "Saved.", "保存しました。";
     done_email: "The e-mail address was changed. The old and the new address have been told.", "メールアドレスを変更しました。変更前と変更後のアドレスへお知らせしました。";
+    done_email_too_many: "The e-mail address was not changed: it was changed often enough today. Please try again tomorrow.", "メールアドレスは変更されていません。1日に変更できる回数の上限に達しました。明日以降にもう一度お試しください。";
     done_same: "That was the e-mail address already; nothing was changed.", "すでに登録されているメールアドレスです。変更はありません。";
     done_unlocked: "Unlocked. The user has been told by mail.", "ロックを解除しました。ご本人へメールでお知らせしました。";
     done_not_locked: "The account was not locked; nothing was done.", "ロックされていないため、処理は行われていません。";
@@ -198,6 +199,7 @@ pub(super) fn done(word: &str, w: &Words) -> Option<&'static str> {
     let known = [
         ("saved", w.done_saved),
         ("email", w.done_email),
+        ("email-too-many", w.done_email_too_many),
         ("same", w.done_same),
         ("unlocked", w.done_unlocked),
         ("not-locked", w.done_not_locked),

@@ -25,6 +25,8 @@ use crate::web::send::words::Words;
 
 /// Numbers of one fax at most; beyond, a list is the better form.
 pub(super) const MOST_NUMBERS: usize = 100;
+/// Lines that are read at most, repeated and wrong ones among them.
+const MOST_LINES: usize = 10 * MOST_NUMBERS;
 /// Characters of what was typed that a message repeats.
 const MOST_REPEATED: usize = 40;
 
@@ -261,7 +263,7 @@ pub(super) fn check(
 fn numbers(site: &Site, typed: &str, mistakes: &mut Mistakes, w: &Words) -> Vec<String> {
     let mut numbers: Vec<String> = Vec::new();
     let lines = typed.split(['\n', '\r', ',', ';', '、']).map(str::trim);
-    for line in lines.filter(|line| !line.is_empty()) {
+    for (n, line) in lines.filter(|line| !line.is_empty()).enumerate() {
         let refused = match Destination::parse(line, &site.config.gateway.country) {
             Ok(destination) => {
                 let canonical = destination.canonical();
@@ -277,7 +279,7 @@ fn numbers(site: &Site, typed: &str, mistakes: &mut Mistakes, w: &Words) -> Vec<
             let repeated: String = line.chars().take(MOST_REPEATED).collect();
             mistakes.number.push(format!("{repeated}: {text}"));
         }
-        if numbers.len() > MOST_NUMBERS {
+        if numbers.len() > MOST_NUMBERS || n >= MOST_LINES {
             mistakes.number.push(w.too_many_numbers.to_owned());
             break;
         }

@@ -32,6 +32,9 @@ use crate::web::visitor::Visitor;
 
 /// Files of one fax at most.
 pub(super) const MOST_FILES: usize = 20;
+/// Bytes of all fields that are no files at most: more text than a fax has pages for. A page that repeats what was
+/// typed is several times as large.
+const MOST_TEXT: usize = 2 << 20;
 /// Fields of the form at most, the files among them.
 const MOST_PARTS: usize = 100;
 /// Uploads of one account at a time.
@@ -258,7 +261,7 @@ async fn read_all(
     is_ours: impl Fn(&str) -> bool,
 ) -> Result<Uploaded, Refused> {
     let (mut fields, mut files) = (Vec::new(), Vec::new());
-    let mut parts = 0;
+    let (mut parts, mut text) = (0, 0);
     while let Some(mut field) = in_time(form.next_field()).await? {
         parts += 1;
         let name = field.name().unwrap_or_default().to_owned();
@@ -277,10 +280,16 @@ async fn read_all(
                 media_type,
                 bytes,
             }),
-            None => fields.push((name, String::from_utf8_lossy(&bytes).into_owned())),
+            None => {
+                text += bytes.len();
+                fields.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+            }
         }
         if parts > MOST_PARTS || files.len() > MOST_FILES {
             return Err(Refused::TooManyFiles);
+        }
+        if text > MOST_TEXT {
+            return Err(Refused::TooLarge);
         }
     }
     match parts {

@@ -80,6 +80,20 @@ impl Change {
         self.tell(tx, ids, &keys)
     }
 
+    /// The senders that the account has in this transaction: another form may have changed them a moment ago.
+    pub(super) fn senders(&self, tx: &mut dyn Transaction) -> Result<Vec<Address>, StorageError> {
+        match overlay::current(tx, &self.written, Key::Senders)? {
+            Setting::Senders(addresses) => Ok(addresses),
+            Setting::Email(_)
+            | Setting::ForwardTo(_)
+            | Setting::ForwardFormat(_)
+            | Setting::ResultMail(_)
+            | Setting::StationId(_)
+            | Setting::TimeZone(_)
+            | Setting::Language(_) => Ok(Vec::new()),
+        }
+    }
+
     fn undo(&self, tx: &mut dyn Transaction, ids: &Ids, key: Key) -> Result<(), StorageError> {
         let id = &self.written.id;
         overlay::undo(tx, ids, (id, key), (id, &self.peer), self.now)?;

@@ -134,10 +134,6 @@ pub(super) async fn confirm(
     // As mail programs copy it: with spaces, in full-width digits.
     let code: String = fields.text("code").chars().filter_map(digit).collect();
     let free = overlay::is_free(&site.accounts.load(), &visitor.account, &address);
-    let mut all = exact(&visitor);
-    if all.iter().all(|own| own.key() != address.key()) {
-        all.push(address.clone());
-    }
     let (change, store) = (Change::by(&site, &visitor, client), site.store().clone());
     let (key, now) = (site.sessions.key.clone(), site.now());
     let (account, confirmed) = (visitor.account.id.clone(), address.clone());
@@ -145,7 +141,11 @@ pub(super) async fn confirm(
         let about = (account.as_str(), &confirmed);
         let answer = senders::answer(tx, &key, about, &code, now)?;
         if answer == Answer::Right && free {
-            change.set(tx, store.ids(), &[Setting::Senders(all.clone())])?;
+            let mut all = change.senders(tx)?;
+            if all.iter().all(|own| own.key() != confirmed.key()) {
+                all.push(confirmed.clone());
+            }
+            change.set(tx, store.ids(), &[Setting::Senders(all)])?;
         }
         Ok(answer)
     });
@@ -194,12 +194,12 @@ pub(super) async fn remove(
         return *confirm;
     }
     let address = fields.text("address").to_lowercase();
-    let mut left = exact(&visitor);
-    left.retain(|own| own.key() != address);
     let (change, store) = (Change::by(&site, &visitor, client), site.store().clone());
-    let removed = site
-        .in_force
-        .change(move |tx| change.set(tx, store.ids(), &[Setting::Senders(left.clone())]));
+    let removed = site.in_force.change(move |tx| {
+        let mut left = change.senders(tx)?;
+        left.retain(|own| own.key() != address);
+        change.set(tx, store.ids(), &[Setting::Senders(left)])
+    });
     change::done(&site, &visitor, removed.await, PATH)
 }
 
