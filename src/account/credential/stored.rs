@@ -213,8 +213,9 @@ pub fn change(
     Ok(())
 }
 
-/// Puts out of force for good what is stored in the place of passwords that the accounts files do not have any more:
-/// a password that the administrator ended stays dead, also where the file is one day as it was before.
+/// Ends for good what is stored in the place of passwords that the accounts files have no more.
+///
+/// What the administrator ended stays dead, also where the file is one day as it was before.
 ///
 /// # Errors
 /// [`StorageError`].
