@@ -142,6 +142,29 @@ impl Sessions {
         directory: &Directory,
         now: Timestamp,
     ) -> Result<Option<Found>, StorageError> {
+        self.look(cookie, directory, now, true).await
+    }
+
+    /// The same for what a browser asks by itself, which does not count as use: it keeps nobody logged in.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn find_unused(
+        &self,
+        cookie: &Cookie,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<Option<Found>, StorageError> {
+        self.look(cookie, directory, now, false).await
+    }
+
+    async fn look(
+        &self,
+        cookie: &Cookie,
+        directory: &Directory,
+        now: Timestamp,
+        is_use: bool,
+    ) -> Result<Option<Found>, StorageError> {
         let name = sessions::name_of(cookie.expose());
         let limits = (self.idle, self.lasts);
         let found = self.store.read_here(|tx| {
@@ -164,7 +187,7 @@ impl Sessions {
             return Ok(None);
         };
         // Not at every request: a look at a page must not cost a write to the disk.
-        if now.since(row.seen_at) >= self.idle / 20 {
+        if is_use && now.since(row.seen_at) >= self.idle / 20 {
             self.store
                 .write(move |tx| sessions::seen(tx, &name, now))
                 .await?;
@@ -353,6 +376,25 @@ mod tests {
         assert!(!is_open(&again, &stranger, &directory).await);
         again.end(&cookie, NOW).await.unwrap();
         assert!(!is_open(&again, &cookie, &directory).await);
+    }
+
+    #[tokio::test]
+    async fn what_a_browser_asks_by_itself_keeps_nobody_logged_in() {
+        let (folder, store) = scratch();
+        let directory = directory("kaki8sample");
+        let account = directory.by_id("tanaka").unwrap();
+        let sessions = sessions(&store, folder.path());
+        let minute = |n: u32| NOW.plus(Duration::from_secs(60) * n);
+        for (is_use, is_open_later) in [(true, true), (false, false)] {
+            let cookie = opened(&sessions, account).await;
+            let found = match is_use {
+                true => sessions.find(&cookie, &directory, minute(20)).await,
+                false => sessions.find_unused(&cookie, &directory, minute(20)).await,
+            };
+            assert!(found.unwrap().is_some());
+            let later = sessions.find(&cookie, &directory, minute(31)).await;
+            assert_eq!(later.unwrap().is_some(), is_open_later);
+        }
     }
 
     #[tokio::test]

@@ -157,11 +157,25 @@ pub(super) async fn session(
     site: &Site,
     headers: &HeaderMap,
 ) -> Result<Option<(Found, Cookie)>, StorageError> {
+    looked_up(site, headers, true).await
+}
+
+async fn looked_up(
+    site: &Site,
+    headers: &HeaderMap,
+    is_use: bool,
+) -> Result<Option<(Found, Cookie)>, StorageError> {
     let Some(cookie) = Jar::Session.find(headers, site.is_secure()) else {
         return Ok(None);
     };
     let directory = site.accounts.load_full();
-    let found = site.sessions.find(&cookie, &directory, site.now()).await?;
+    let found = match is_use {
+        true => site.sessions.find(&cookie, &directory, site.now()).await?,
+        false => {
+            let found = site.sessions.find_unused(&cookie, &directory, site.now());
+            found.await?
+        }
+    };
     Ok(found.map(|found| (found, cookie)))
 }
 
@@ -169,7 +183,9 @@ impl FromRequestParts<Arc<Site>> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
-        match session(site, &parts.headers).await {
+        // A page that polls asks for this, whether or not somebody sits before it.
+        let is_use = !parts.uri.path().ends_with("/state");
+        match looked_up(site, &parts.headers, is_use).await {
             Ok(Some((found, cookie))) => {
                 zone::remember(found.account.time_zone.as_ref());
                 let visitor = Self {

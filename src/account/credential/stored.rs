@@ -213,9 +213,9 @@ pub fn change(
     Ok(())
 }
 
-/// Puts out of force for good what is stored in the place of passwords that the accounts files have no more.
+/// Ends for good what is stored in the place of passwords that the accounts files have no more.
 ///
-/// A password that the administrator ended stays dead, also where the file is one day as it was before.
+/// What the administrator ended stays dead, also where the file is one day as it was before.
 ///
 /// # Errors
 /// [`StorageError`].
