@@ -95,7 +95,9 @@ fn is_for_us(web: &config::Web, peer: IpAddr, headers: &HeaderMap) -> bool {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    if !host.is_none_or(|host| web.base_url.is_meant_by(host)) {
+    // Only a browser can be led here by a foreign name, and a browser says that it is one (Fetch Metadata).
+    let is_browser = headers.contains_key("sec-fetch-site");
+    if is_browser && !host.is_none_or(|host| web.base_url.is_meant_by(host)) {
         return false;
     }
     let peer = peer.to_canonical();
@@ -254,9 +256,12 @@ mod tests {
                 true,
             ),
         ] {
-            let headers = of(&[("host", host)]);
-            let found = is_for_us(web, peer.parse().unwrap(), &headers);
-            assert_eq!(found, answered, "{peer} {host}");
+            let peer = peer.parse().unwrap();
+            let found = |headers: &[(&'static str, &str)]| is_for_us(web, peer, &of(headers));
+            let browser = [("host", host), ("sec-fetch-site", "same-origin")];
+            assert_eq!(found(&browser), answered, "{peer} {host}");
+            let is_program_s_way = answered || web.base_url.is_this_machine();
+            assert_eq!(found(&browser[..1]), is_program_s_way, "{peer} {host}");
         }
     }
 
