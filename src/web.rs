@@ -3,12 +3,13 @@
 //!
 //! * `listener` - connections, their limits, a stop in good order
 //! * `guard` - what holds for every request: limits by address, headers, foreign sites
-//! * `people` - users, their data, locks and resets
-//! * `sent`, `job`, `received`, `settings`, `lists` - one for each page or area of pages; `page`, `error`, `words` - their frame
-//! * `faxes` - what can be done with faxes, and following them live
-//! * `send` - a fax is composed, seen and sent
 //! * `login`, `visitor` - who it is; `reset` - the way back in
 //! * `password` - changing passwords, and typing one again; `proof` - judging one that is typed
+//! * `send` - a fax is composed, seen and sent
+//! * `sent`, `job`, `received` - histories and single faxes; `faxes` - what can be done with them, and following them live
+//! * `lists`, `settings` - what customers change themselves
+//! * `people` - users, their data, locks and resets; `admin` - the operators' pages
+//! * `page`, `form`, `error`, `words`, `shown`, `zone`, `assets` - what all of them share
 
 mod admin;
 mod assets;
