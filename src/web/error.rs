@@ -6,8 +6,12 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
+use axum::http::Method;
 use axum::http::StatusCode;
+use axum::http::Uri;
 use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Redirect;
 use axum::response::Response;
 
 use crate::web::Site;
@@ -91,8 +95,20 @@ pub(super) fn said(
     page::answer(status, &ErrorPage { f, title, text })
 }
 
-/// What no route answers.
-pub(super) async fn not_found(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+/// What no route answers. An address with a slash too many leads to the one without.
+pub(super) async fn not_found(
+    State(site): State<Arc<Site>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let path = uri.path().trim_end_matches('/');
+    let is_read = matches!(method, Method::GET | Method::HEAD);
+    // `//host` would be an address of another site.
+    if is_read && path.len() < uri.path().len() && path.starts_with('/') && !path.starts_with("//")
+    {
+        return Redirect::to(path).into_response();
+    }
     page(&site, &headers, Trouble::NotFound)
 }
 

@@ -6,7 +6,7 @@
 //! * `receipt`, `inbound` - the result as a PDF; received faxes read and forwarded again
 
 mod action;
-mod batch;
+pub(super) mod batch;
 mod export;
 mod inbound;
 mod live;

@@ -17,6 +17,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::config;
+use crate::config::BaseUrl;
 use crate::config::Network;
 use crate::web::PATIENCE;
 use crate::web::PATIENCE_WITH_FILES;
@@ -52,7 +53,7 @@ pub(super) async fn limit(
         return error::page(&site, request.headers(), Trouble::TooMany);
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let own = site.web.base_url.authority();
+    let own = &site.web.base_url;
     if changes && is_cross_site(request.headers(), own, is_reset(&request)) {
         return error::page(&site, request.headers(), Trouble::CrossSite);
     }
@@ -123,7 +124,7 @@ pub(super) fn network(address: IpAddr) -> IpAddr {
 /// older ones name the page's origin. What says neither is no browser, and has no cookies to steal.
 ///
 /// A page with `no-referrer` has no origin that an older browser would name; its form carries a token all the same.
-fn is_cross_site(headers: &HeaderMap, own: &str, is_without_origin: bool) -> bool {
+fn is_cross_site(headers: &HeaderMap, own: &BaseUrl, is_without_origin: bool) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");
@@ -135,8 +136,9 @@ fn is_cross_site(headers: &HeaderMap, own: &str, is_without_origin: bool) -> boo
         return false;
     }
     let authority = origin.split_once("://").map_or("", |(_, rest)| rest);
-    let is_own = authority.eq_ignore_ascii_case(own);
-    let is_host = text(header::HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority));
+    let is_own = authority.eq_ignore_ascii_case(own.authority());
+    let is_host = text(header::HOST)
+        .is_some_and(|host| host.eq_ignore_ascii_case(authority) && own.is_meant_by(host));
     !(is_own || is_host)
 }
 
@@ -235,7 +237,7 @@ mod tests {
     #[test]
     fn a_foreign_name_of_this_machine_and_a_way_around_the_proxy_are_not_answered() {
         let at = |base_url: &str, proxies: &[&str]| config::Web {
-            base_url: config::BaseUrl::parse(base_url).unwrap(),
+            base_url: BaseUrl::parse(base_url).unwrap(),
             trusted_proxies: proxies.iter().map(|p| Network::parse(p).unwrap()).collect(),
             ..config::Web::default()
         };
@@ -267,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_post_of_another_site_is_seen() {
-        let own = "fax.example";
+        let own = BaseUrl::parse("https://fax.example").unwrap();
         for (headers, foreign) in [
             (&[][..], false),
             (&[("sec-fetch-site", "same-origin")], false),
@@ -286,7 +288,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                is_cross_site(&of(headers), own, false),
+                is_cross_site(&of(headers), &own, false),
                 foreign,
                 "{headers:?}"
             );
@@ -295,12 +297,13 @@ mod tests {
 
     #[test]
     fn a_page_without_a_referrer_may_send_its_own_form() {
+        let own = BaseUrl::parse("https://fax.example").unwrap();
         let null = of(&[("origin", "null")]);
-        assert!(!is_cross_site(&null, "fax.example", true));
+        assert!(!is_cross_site(&null, &own, true));
         let foreign = of(&[("sec-fetch-site", "cross-site"), ("origin", "null")]);
-        assert!(is_cross_site(&foreign, "fax.example", true));
+        assert!(is_cross_site(&foreign, &own, true));
         let evil = of(&[("origin", "https://evil.example")]);
-        assert!(is_cross_site(&evil, "fax.example", true));
+        assert!(is_cross_site(&evil, &own, true));
     }
 
     #[test]

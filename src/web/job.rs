@@ -6,6 +6,8 @@ use askama::Template;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::response::Redirect;
 use axum::response::Response;
 
 use crate::config::Language;
@@ -23,6 +25,7 @@ use crate::storage::jobs::BatchRow;
 use crate::storage::jobs::JobRow;
 use crate::web::Site;
 use crate::web::error::Trouble;
+use crate::web::faxes::batch;
 use crate::web::faxes::words;
 use crate::web::faxes::words::Words;
 use crate::web::page;
@@ -168,9 +171,14 @@ pub(super) async fn show(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Response {
-    match found(&site, &visitor, id).await {
-        Ok(found) => answer(&site, &visitor, found, None),
-        Err(trouble) => *trouble,
+    let trouble = match found(&site, &visitor, id.clone()).await {
+        Ok(found) => return answer(&site, &visitor, found, None),
+        Err(trouble) => trouble,
+    };
+    // The id in the reply to a mail is that of its submission.
+    match batch::address_of(&site, &visitor, id).await {
+        Some(address) => Redirect::to(&address).into_response(),
+        None => *trouble,
     }
 }
 

@@ -145,12 +145,13 @@ pub(super) async fn log_in(
     Form(form): Form<LoginForm>,
 ) -> Response {
     let now = site.now();
-    let Some(cookie) = Jar::Form.find(&headers, site.is_secure()) else {
+    // Whoever is logged in has a form of the session, and may log in as somebody else.
+    let jars = [Jar::Form, Jar::Session].into_iter();
+    let mut cookies = jars.filter_map(|jar| jar.find(&headers, site.is_secure()));
+    let cookie = cookies.find(|cookie| site.sessions.is_csrf(cookie, &form.csrf));
+    let Some(cookie) = cookie else {
         return error::page(&site, &headers, Trouble::Form);
     };
-    if !site.sessions.is_csrf(&cookie, &form.csrf) {
-        return error::page(&site, &headers, Trouble::Form);
-    }
     let most = site.web.max_logins_per_minute;
     if !site.logins.take(client.network, most, now) {
         count("too-many");
@@ -189,7 +190,7 @@ pub(super) async fn log_in(
                     tracing::error!(%error, "no session could be opened");
                     error::page(&site, &headers, Trouble::Unavailable)
                 },
-                |session| let_in(&site, &headers, &session),
+                |session| let_in(&site, &session),
             )
         }
         Err(turned_away) => {
@@ -202,13 +203,9 @@ pub(super) async fn log_in(
 }
 
 /// Into the account web, under this session.
-pub(super) fn let_in(site: &Site, headers: &HeaderMap, session: &Cookie) -> Response {
+pub(super) fn let_in(site: &Site, session: &Cookie) -> Response {
     let mut response = see_other("/sent");
     give(&mut response, Jar::Session.set(session, site.is_secure()));
-    let old = Jar::Form.find(headers, site.is_secure());
-    if old.is_some() {
-        give(&mut response, Jar::Form.forget(site.is_secure()));
-    }
     response
 }
 

@@ -370,3 +370,39 @@ fn over_tls_in_front_the_cookie_is_bound_to_its_host() {
         Some("max-age=31536000")
     );
 }
+
+#[test]
+fn whoever_is_logged_in_may_log_in_again_from_the_same_browser() {
+    let gateway = start();
+    let mut browser = gateway.browser();
+    let csrf = browser.get("/login").csrf();
+    let log_in = |browser: &mut Browser, csrf: &str, password: &str| {
+        let fields = [
+            ("login_id", "tanaka"),
+            ("password", password),
+            ("csrf", csrf),
+        ];
+        browser.post("/login", &fields).code
+    };
+    assert_eq!(log_in(&mut browser, &csrf, RIGHT), 303);
+    let first = browser.cookies["faxgate"].clone();
+    assert_eq!(
+        log_in(&mut browser, &csrf, RIGHT),
+        303,
+        "the same form once more"
+    );
+    assert_ne!(browser.cookies["faxgate"], first);
+    let own = browser.get("/settings").csrf();
+    assert_eq!(
+        log_in(&mut browser, &own, WRONG),
+        401,
+        "a form of the session"
+    );
+    assert!(is_in(&mut browser), "a wrong password ends nothing");
+    assert_eq!(log_in(&mut browser, &own, RIGHT), 303);
+    assert_eq!(
+        log_in(&mut browser, &own, RIGHT),
+        403,
+        "that session is over"
+    );
+}

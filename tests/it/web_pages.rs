@@ -421,3 +421,29 @@ fn a_gateway_without_the_table_has_no_web_door_and_a_stop_finishes_requests() {
             .any(|line| line["message"] == "the account web is open")
     );
 }
+
+#[test]
+fn the_id_in_the_reply_and_a_slash_too_many_lead_to_the_page() {
+    let gateway = start();
+    let job = sent(&gateway);
+    let batch = gateway.jobs()[0]["batch"].as_str().unwrap().to_owned();
+    let mut browser = gateway.logged_in("tanaka", RIGHT);
+    let job = format!("/sent/{job}");
+    for (asked, page) in [
+        (format!("/sent/{batch}"), job.as_str()),
+        ("/sent/".to_owned(), "/sent"),
+        ("/settings//".to_owned(), "/settings"),
+    ] {
+        let answer = browser.get(&asked);
+        assert_eq!(
+            (answer.code, answer.header("location")),
+            (303, Some(page)),
+            "{asked}"
+        );
+    }
+    for nowhere in ["//evil.example/", "/nowhere", "//"] {
+        assert_eq!(browser.get(nowhere).code, 404, "{nowhere}");
+    }
+    let mut other = gateway.logged_in("sato", RIGHT);
+    assert_eq!(other.get(&format!("/sent/{batch}")).code, 404);
+}

@@ -540,3 +540,24 @@ fn a_mail_that_leaves_after_the_end_of_its_link_does_not_leave() {
     });
     assert!(gateway.sink.mails().is_empty());
 }
+
+#[test]
+fn the_form_of_a_link_needs_its_token_and_sent_twice_it_says_that_the_link_is_over() {
+    let gateway = start();
+    let path = mailed(&gateway, OWN);
+    let mut browser = gateway.browser();
+    let csrf = browser.get(&path).csrf();
+    let mut save = |csrf: &str| {
+        let fields = [("password", NEW), ("password_again", NEW), ("csrf", csrf)];
+        browser.post(&path, &fields)
+    };
+    for wrong in ["", "0123"] {
+        assert_eq!(save(wrong).code, 403, "{wrong:?}");
+    }
+    assert_eq!(save(&csrf).code, 303);
+    for replayed in [csrf.as_str(), ""] {
+        let again = save(replayed);
+        assert_eq!(again.code, 410, "{replayed:?}");
+        assert!(again.body().contains("href=\"/reset\""), "{}", again.body());
+    }
+}

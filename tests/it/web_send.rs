@@ -710,3 +710,24 @@ fn c2_a_password_that_is_pasted_into_the_text_is_kept_nowhere() {
     }
     assert!(!gateway.log_text().contains("Hydrangea7"));
 }
+
+#[test]
+fn the_token_of_a_form_may_stand_behind_its_texts_but_not_behind_its_files() {
+    let gateway = start();
+    let mut browser = gateway.logged_in("tanaka", RIGHT);
+    let csrf = browser.get("/send").csrf();
+    let typed = [
+        ("number", "0312345678"),
+        ("text", "hello"),
+        ("csrf", csrf.as_str()),
+    ];
+    let answer = browser.send_files("/send", &typed, &[]);
+    assert_eq!(answer.code, 303, "{}", answer.body());
+    let before = &typed[..2];
+    let token = ("csrf", "", "text/plain", csrf.as_bytes());
+    let file = ("file", "a.txt", "text/plain", &b"hello"[..]);
+    assert_eq!(
+        browser.send_files("/send", before, &[file, token]).code,
+        403
+    );
+}

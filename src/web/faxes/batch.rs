@@ -101,6 +101,21 @@ fn own(
     Ok(jobs::line(tx, id)?.filter(|line| line.account == account))
 }
 
+/// Where the visitor's own submission `id` is shown: as its only fax, if it has no other.
+pub(in crate::web) async fn address_of(
+    site: &Site,
+    visitor: &Visitor,
+    id: String,
+) -> Option<String> {
+    let account = visitor.account.id.clone();
+    let found = site.store().read(move |tx| own(tx, &account, &id));
+    let line = found.await.ok().flatten()?;
+    Some(match line.only {
+        Some(job) => format!("/sent/{}", job.id),
+        None => format!("/batches/{}", line.id),
+    })
+}
+
 /// `GET /batches/<id>`
 pub(super) async fn show(
     State(site): State<Arc<Site>>,

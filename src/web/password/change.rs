@@ -53,7 +53,8 @@ pub(super) async fn change(
     let wrong = Wrong {
         password: reasons(&visitor, kind, password.expose(), language),
         again: differs.then_some(p.differ),
-        current: None,
+        // Nothing was typed, so nothing is guessed.
+        current: fields.text("current").is_empty().then_some(p.wrong_current),
     };
     let unfit = |wrong, status| answer(&site, &visitor, (kind, wrong), status);
     if wrong.is_anything() {

@@ -167,12 +167,13 @@ pub(super) async fn change(
     fields: Fields,
 ) -> Response {
     let now = site.now();
-    let Some(cookie) = super::own_form(&site, &headers, &fields) else {
-        return error::page(&site, &headers, Trouble::Form);
-    };
+    // Whoever sends the form of a link that is over learns that first: nothing can be done by it any more.
     let link = match find(&site, &headers, Secret::new(token), now) {
         Ok(link) => link,
         Err(response) => return *response,
+    };
+    let Some(cookie) = super::own_form(&site, &headers, &fields) else {
+        return error::page(&site, &headers, Trouble::Form);
     };
     let (login_id, email) = (fields.text("login_id"), fields.text("email"));
     let password = fields.secret("password");
@@ -209,7 +210,7 @@ pub(super) async fn change(
         Ok(Saved::Done(passwords)) => {
             super::count("changed");
             site.mail.notify_one();
-            arrive(&site, &headers, (&link, &passwords), client, now).await
+            arrive(&site, (&link, &passwords), client, now).await
         }
         Ok(Saved::Not(found)) => match open(&site, &headers, Ok(found)) {
             // The lock ended in this very moment.
@@ -292,7 +293,6 @@ async fn changed(
 /// Where one is after the change.
 async fn arrive(
     site: &Site,
-    headers: &HeaderMap,
     (link, passwords): (&Link, &Passwords),
     client: Client,
     now: Timestamp,
@@ -305,7 +305,7 @@ async fn arrive(
                 .sessions
                 .open(account, passwords, client.address.to_string(), now);
             match opened.await {
-                Ok(session) => login::let_in(site, headers, &session),
+                Ok(session) => login::let_in(site, &session),
                 Err(error) => {
                     // The password is changed all the same.
                     tracing::error!(%error, "no session could be opened");

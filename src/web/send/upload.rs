@@ -168,8 +168,8 @@ impl From<MultipartError> for Refused {
     }
 }
 
-/// Reads the form of somebody who has logged in. What shows that we made it comes first, so that no other
-/// site's files are read.
+/// Reads the form of somebody who has logged in. What shows that we made it comes before files, so that
+/// no other site's files are read.
 pub(super) async fn read(
     site: &Arc<Site>,
     visitor: &Visitor,
@@ -261,7 +261,7 @@ async fn read_all(
     is_ours: impl Fn(&str) -> bool,
 ) -> Result<Uploaded, Refused> {
     let (mut fields, mut files) = (Vec::new(), Vec::new());
-    let (mut parts, mut text) = (0, 0);
+    let (mut parts, mut text, mut proved) = (0, 0, false);
     while let Some(mut field) = in_time(form.next_field()).await? {
         parts += 1;
         let name = field.name().unwrap_or_default().to_owned();
@@ -269,7 +269,8 @@ async fn read_all(
         let media_type = field.content_type().unwrap_or_default().to_owned();
         let bytes = content(&mut field, &mut place).await?;
         let token = std::str::from_utf8(&bytes).unwrap_or_default();
-        if parts == 1 && !(name == "csrf" && is_ours(token)) {
+        proved |= name == "csrf" && is_ours(token);
+        if !proved && (file.is_some() || name == "csrf") {
             return Err(Refused::Form);
         }
         match file {
@@ -292,9 +293,9 @@ async fn read_all(
             return Err(Refused::TooLarge);
         }
     }
-    match parts {
-        0 => Err(Refused::Form),
-        _ => Ok(Uploaded {
+    match proved {
+        false => Err(Refused::Form),
+        true => Ok(Uploaded {
             fields,
             files,
             _place: place,
