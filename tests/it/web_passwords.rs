@@ -126,6 +126,11 @@ fn i9_a_rejected_password_says_why_beside_its_field_and_uses_up_no_strike() {
 fn c3_a_wrong_current_password_is_a_strike_like_a_wrong_login() {
     let gateway = start(Account::tanaka());
     let mut browser = gateway.logged_in("tanaka", RIGHT);
+    let nothing = change(&mut browser, "", "", NEW).0;
+    assert_eq!((nothing, gateway.strikes("tanaka")), (422, 0), "no guess");
+    let spaces = change(&mut browser, "", "   ", NEW).0;
+    assert_eq!((spaces, gateway.strikes("tanaka")), (401, 1), "a guess");
+    gateway.unlock("tanaka");
     let mut codes = Vec::new();
     for wrong in ["kaki8wrong", "kaki9wrong", "kaki7wrong", RIGHT] {
         codes.push(change(&mut browser, "", wrong, NEW).0);

@@ -50,11 +50,12 @@ pub(super) async fn change(
     };
     let password = fields.secret("password");
     let differs = password != fields.secret("password_again");
+    let is_missing = fields.secret("current").expose().is_empty();
     let wrong = Wrong {
         password: reasons(&visitor, kind, password.expose(), language),
         again: differs.then_some(p.differ),
         // Nothing was typed, so nothing is guessed.
-        current: fields.text("current").is_empty().then_some(p.wrong_current),
+        current: is_missing.then_some(p.wrong_current),
     };
     let unfit = |wrong, status| answer(&site, &visitor, (kind, wrong), status);
     if wrong.is_anything() {
