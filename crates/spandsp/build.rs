@@ -21,7 +21,9 @@ fn main() {
     // Version 3 gives its phase handlers other arguments: declarations of one would corrupt the other.
     let found = pkg_config::Config::new()
         .range_version("0.0.6".."0.1.0")
-        .probe("spandsp");
+        .probe("spandsp")
+        // Debian's package of the library brings it; only its messages are turned off.
+        .and_then(|_| pkg_config::Config::new().probe("libtiff-4"));
     if found.is_err() {
         for path in WATCHED.iter().filter(|path| Path::new(path).exists()) {
             println!("cargo::rerun-if-changed={path}");

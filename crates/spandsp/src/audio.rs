@@ -30,6 +30,7 @@ impl AudioFax {
     /// A fax at the beginning of a call. Its files are not opened yet.
     pub fn new(call: &FaxCall) -> Result<Self, StartError> {
         let settings = Settings::of(call)?;
+        engine::quiet();
         let desk = Desk::new();
         // SAFETY: a null state is allocated by the library.
         let state = unsafe { ffi::fax_init(ptr::null_mut(), settings.calling_party()) };

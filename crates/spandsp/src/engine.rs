@@ -8,6 +8,7 @@ use std::ffi::c_void;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::NonNull;
+use std::sync::Once;
 
 use crate::call::FaxCall;
 use crate::call::Modem;
@@ -64,6 +65,18 @@ impl Settings {
     pub(crate) fn calling_party(&self) -> c_int {
         c_int::from(self.first_page.is_some())
     }
+}
+
+/// Keeps libtiff from printing paths and what strangers sent on our error output, for the whole process.
+///
+/// What it has to say is in the completion code.
+pub(crate) fn quiet() {
+    static DONE: Once = Once::new();
+    // SAFETY: both only set a pointer, and Once keeps threads apart; libtiff takes none as silence.
+    DONE.call_once(|| unsafe {
+        ffi::TIFFSetErrorHandler(None);
+        ffi::TIFFSetWarningHandler(None);
+    });
 }
 
 /// Where the callbacks write.
@@ -258,7 +271,11 @@ unsafe fn progress(t30: *mut ffi::T30State) -> Progress {
     let count = |number: c_int| u32::try_from(number).unwrap_or(0);
     Progress {
         pages: count(stats.pages_tx.max(stats.pages_rx)),
-        pages_in_file: u32::try_from(stats.pages_in_file).ok(),
+        // A receiver's number is that of the pages that it has itself.
+        pages_in_file: match stats.pages_rx {
+            0 => u32::try_from(stats.pages_in_file).ok(),
+            _ => None,
+        },
         confirmed: false,
         rate: count(stats.bit_rate),
         ecm: stats.error_correcting_mode != 0,

@@ -112,7 +112,14 @@ pub(crate) const FILE_T6: c_int = 3;
 /// Every page to the end of the file (`stop_page` of `t30_set_tx_file` and `t30_set_rx_file`).
 pub(crate) const TO_THE_END: c_int = -1;
 
+/// Prints a message of libtiff (tiffio.h); none is silence. The third argument, a `va_list`, is never ours to read.
+pub(crate) type TiffHandler =
+    Option<unsafe extern "C" fn(*const c_char, *const c_char, *mut c_void)>;
+
 unsafe extern "C" {
+    pub(crate) fn TIFFSetErrorHandler(handler: TiffHandler) -> TiffHandler;
+    pub(crate) fn TIFFSetWarningHandler(handler: TiffHandler) -> TiffHandler;
+
     pub(crate) fn t38_terminal_init(
         terminal: *mut TerminalState,
         calling_party: c_int,

@@ -38,6 +38,7 @@ impl Terminal {
     /// A terminal at the beginning of a call. Its files are not opened yet.
     pub fn new(call: &FaxCall, pacing: Pacing) -> Result<Self, StartError> {
         let settings = Settings::of(call)?;
+        engine::quiet();
         let desk = Desk::new();
         // SAFETY: a null state is allocated by the library; the handler has its type; `desk` outlives the state.
         let state = unsafe {

@@ -18,7 +18,6 @@ pub(crate) struct End {
     pub(crate) terminal: Terminal,
     pub(crate) events: Vec<Event>,
     sequence: u16,
-    datagrams: u32,
 }
 
 impl End {
@@ -27,20 +26,16 @@ impl End {
             terminal: Terminal::new(call, pacing).unwrap(),
             events: Vec::new(),
             sequence: 0,
-            datagrams: 0,
         }
     }
 
     /// A step of time at this end; what gets through is in the answer.
-    fn step(&mut self, line: &Line) -> Vec<(Vec<u8>, u16)> {
+    fn step(&mut self, line: &mut Line) -> Vec<(Vec<u8>, u16)> {
         let mut through = Vec::new();
-        let (sequence, datagrams) = (&mut self.sequence, &mut self.datagrams);
+        let sequence = &mut self.sequence;
         self.terminal.advance(STEP, |packet| {
             for _ in 0..packet.copies.max(line.copies) {
-                *datagrams += 1;
-                if line.drop_every == 0 || !datagrams.is_multiple_of(line.drop_every) {
-                    through.push((packet.ifp.to_vec(), *sequence));
-                }
+                through.extend(line.carry(packet.ifp).map(|ifp| (ifp, *sequence)));
             }
             *sequence = sequence.wrapping_add(1);
         });
@@ -58,10 +53,39 @@ impl End {
 /// What the line does to packets.
 #[derive(Default)]
 pub(crate) struct Line {
-    /// Every so-many-th datagram is lost; 0 for none.
-    pub(crate) drop_every: u32,
     /// Each packet is sent at least so often.
     pub(crate) copies: u32,
+    /// Of a thousand datagrams so many are lost.
+    pub(crate) lost: u32,
+    /// Of a thousand datagrams so many have a byte that is wrong.
+    pub(crate) damaged: u32,
+    /// Nothing gets through any more.
+    pub(crate) cut: bool,
+    /// Where the dice are: the same start gives the same call.
+    pub(crate) dice: u32,
+}
+
+impl Line {
+    /// A datagram as it arrives, if it does.
+    fn carry(&mut self, ifp: &[u8]) -> Option<Vec<u8>> {
+        if self.cut || self.throw(1000) < self.lost {
+            return None;
+        }
+        let mut arrives = ifp.to_vec();
+        if self.throw(1000) < self.damaged {
+            let at = self.throw(arrives.len() as u32) as usize;
+            arrives[at] = self.throw(256) as u8;
+        }
+        Some(arrives)
+    }
+
+    fn throw(&mut self, sides: u32) -> u32 {
+        self.dice = self
+            .dice
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        (self.dice >> 8) % sides
+    }
 }
 
 /// A call of two terminals.
@@ -85,13 +109,30 @@ impl Wire {
     /// Time passes until this is so. Fails when the longest call is over.
     pub(crate) fn run_until(&mut self, done: impl Fn(&Self) -> bool) {
         while !done(self) {
-            let to_receiver = self.sender.step(&self.line);
-            let to_sender = self.receiver.step(&self.line);
-            self.receiver.hear(to_receiver);
-            self.sender.hear(to_sender);
-            self.samples += STEP;
+            self.step();
             assert!(self.samples < LIMIT, "{:?}", self.sender.events);
         }
+    }
+
+    /// So many seconds pass.
+    pub(crate) fn pass(&mut self, seconds: u32) {
+        self.pass_samples(seconds * SAMPLES_PER_SECOND);
+    }
+
+    /// So many samples pass.
+    pub(crate) fn pass_samples(&mut self, samples: u32) {
+        let until = self.samples + samples;
+        while self.samples < until {
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        let to_receiver = self.sender.step(&mut self.line);
+        let to_sender = self.receiver.step(&mut self.line);
+        self.receiver.hear(to_receiver);
+        self.sender.hear(to_sender);
+        self.samples += STEP;
     }
 
     /// To the end of both; how the sender and the receiver saw it.
