@@ -31,7 +31,8 @@ pub enum Task {
     },
     /// Receive pages into a file, as the called party.
     Receive {
-        /// The TIFF-F file to be written (MMR). It is whole when the call has ended.
+        /// The TIFF-F file to be written (MMR), from nothing if it exists. It is made by the first page and whole when the call
+        /// has ended or its value is dropped.
         file: PathBuf,
     },
 }

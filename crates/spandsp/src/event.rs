@@ -9,7 +9,7 @@ use crate::completion::Completion;
 pub enum Event {
     /// A T.30 message went by (those of a page's own bytes are left out).
     Signal(Direction, Signal),
-    /// Phase B: the far end said who it is and what it can do, or what it will send.
+    /// Phase B: the far end said who it is and what it can do, or what it will send. It comes again if that is repeated.
     Negotiated {
         /// Its identifier (CSI or TSI), if it has one.
         remote_id: Option<String>,
@@ -90,7 +90,7 @@ macro_rules! signals {
 
             /// The message of these two octets: the facsimile control field without the bit that tells the sides apart,
             /// and what follows it. The first bit on the line is the lowest.
-            #[cfg(any(spandsp_found, test))]
+            #[cfg(spandsp_found)]
             pub(crate) fn of(field: u8, second: u8) -> Option<Self> {
                 match (field, second) {
                     $($bytes => Some(Self::$name),)*

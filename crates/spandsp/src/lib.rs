@@ -30,7 +30,7 @@ mod engine;
 #[cfg(spandsp_found)]
 #[allow(unsafe_code, reason = "the declarations of C code")]
 mod ffi;
-#[cfg(any(spandsp_found, test))]
+#[cfg(spandsp_found)]
 mod ledger;
 #[cfg(spandsp_found)]
 #[allow(unsafe_code, reason = "the T.38 terminal is C code")]

@@ -126,6 +126,23 @@ fn a_paced_call_takes_the_time_of_its_modem() {
 }
 
 #[test]
+fn a_training_that_fails_is_tried_at_the_next_lower_speed() {
+    let pages = paper::pages(1);
+    let desk = Desk::with(&pages);
+    let line = Line {
+        noisy: true,
+        ..Line::default()
+    };
+    let mut wire = Wire::new(&desk.sender(), &desk.receiver(), Pacing::Line, line);
+    wire.run_until(|wire| signals(&wire.receiver).contains(&Signal::Ftt));
+    wire.line.noisy = false;
+    assert_eq!(wire.run(), (Completion::Ok, Completion::Ok));
+    assert!(desk.pages() == pages);
+    assert_eq!(rates(&wire.sender), [14_400, 12_000]);
+    assert_eq!(wire.receiver.terminal.progress().rate, 12_000);
+}
+
+#[test]
 fn without_error_correction_pages_arrive_bit_by_bit_too() {
     let pages = paper::pages(2);
     let desk = Desk::with(&pages);

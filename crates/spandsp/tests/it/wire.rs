@@ -59,6 +59,8 @@ pub(crate) struct Line {
     pub(crate) lost: u32,
     /// Of a thousand datagrams so many have a byte that is wrong.
     pub(crate) damaged: u32,
+    /// What a fast modem sends comes as noise; the short packets of messages at 300 bit/s do not.
+    pub(crate) noisy: bool,
     /// Nothing gets through any more.
     pub(crate) cut: bool,
     /// Where the dice are: the same start gives the same call.
@@ -72,9 +74,16 @@ impl Line {
             return None;
         }
         let mut arrives = ifp.to_vec();
+        if self.noisy && ifp.len() > 16 {
+            arrives[8..].fill(0xff);
+        }
         if self.throw(1000) < self.damaged {
             let at = self.throw(arrives.len() as u32) as usize;
-            arrives[at] = self.throw(256) as u8;
+            match self.throw(4) {
+                0 => arrives.truncate(at),
+                1 => arrives.extend_from_slice(&ifp[at..]),
+                _ => arrives[at] = self.throw(256) as u8,
+            }
         }
         Some(arrives)
     }
