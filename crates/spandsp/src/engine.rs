@@ -27,6 +27,18 @@ use crate::ledger::identifier;
 /// Bytes of a path: the library copies it into 256 with a zero and would cut a longer one silently.
 const MAX_PATH: usize = 255;
 
+/// Where the facsimile control field is in a frame, after address and control.
+const CONTROL_FIELD: usize = 2;
+
+/// Where bits 17 to 24 of a DCS are.
+const WIDTH_FIELD: usize = 5;
+
+/// The control field of a DCS, without the bit that tells the sides apart.
+const DCS: u8 = 0x82;
+
+/// The control field of a DCN.
+const DCN: u8 = 0xfa;
+
 /// What the library is told, checked and as it wants it.
 pub(crate) struct Settings {
     file: CString,
@@ -220,17 +232,34 @@ unsafe extern "C" fn on_frame(
 ) {
     // SAFETY: as in on_phase_b.
     let ledger = unsafe { &mut *user.cast::<Ledger>() };
-    // SAFETY: the engine passes a frame of `length` bytes that stays until this returns.
-    let frame = unsafe { bytes_of(message, length) };
     let direction = match incoming {
         0 => Direction::Sent,
         _ => Direction::Received,
     };
+    // SAFETY: the engine passes a frame of `length` bytes that stays until this returns.
+    let deadly =
+        direction == Direction::Received && is_deadly(unsafe { bytes_of(message, length) });
+    if deadly {
+        // SAFETY: a received frame lies in the heap buffer of the line's own front end, which is idle until this returns; the
+        // third byte is there, or it would not be deadly.
+        unsafe { message.cast_mut().add(CONTROL_FIELD).write(DCN) };
+    }
+    // SAFETY: as above.
+    let frame = unsafe { bytes_of(message, length) };
     if ledger.frame(direction, frame) == Some(Signal::Dcs) && direction == Direction::Sent {
         // SAFETY: the engine passes itself.
         let progress = unsafe { progress(t30) };
         ledger.train(&progress);
     }
+}
+
+/// Whether the library would crash of a frame: a DCS whose bits 17 and 18 are both set, which is no width of a page (T.30 table
+/// 2). It looks the width up, finds -1, and clears a row of that length. The call ends as if the far end had hung up.
+fn is_deadly(frame: &[u8]) -> bool {
+    let is_dcs = frame
+        .get(CONTROL_FIELD)
+        .is_some_and(|field| field & 0xfe == DCS);
+    is_dcs && frame.get(WIDTH_FIELD).is_some_and(|bits| bits & 3 == 3)
 }
 
 /// The bytes that a callback got; none if they make no sense.
@@ -301,4 +330,19 @@ fn path(path: &Path) -> Result<CString, StartError> {
         return Err(StartError::Path);
     }
     CString::new(bytes).map_err(|_| StartError::Path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_dcs_without_a_width_is_deadly() {
+        assert!(is_deadly(&[0xff, 0x13, 0x83, 0, 0x62, 0x97, 0x44]));
+        assert!(is_deadly(&[0xff, 0x13, 0x82, 0, 0x62, 0x03]));
+        assert!(!is_deadly(&[0xff, 0x13, 0x83, 0, 0x62, 0xf8, 0x44]));
+        assert!(!is_deadly(&[0xff, 0x13, 0x80, 0, 0x62, 0x97, 0x44]));
+        assert!(!is_deadly(&[0xff, 0x13, 0x83]));
+        assert!(!is_deadly(&[]));
+    }
 }

@@ -422,6 +422,50 @@ fn damaged_packets_end_a_call_or_not_but_never_more_than_that() {
     }
 }
 
+/// The dice of a damaged line on which the library once crashed: both bits of the page's width in the DCS are set.
+#[test]
+fn a_page_of_no_width_ends_the_call_instead_of_the_process() {
+    let desk = Desk::with(&paper::pages(1));
+    let line = Line {
+        damaged: 300,
+        dice: 2276,
+        ..Line::default()
+    };
+    let mut wire = Wire::new(&desk.sender(), &desk.receiver(), Pacing::Unpaced, line);
+    wire.run_until(|wire| wire.receiver.terminal.completion().is_some());
+    wire.pass(1);
+    assert_eq!(
+        signals(&wire.receiver),
+        [Signal::Csi, Signal::Dis, Signal::Tsi, Signal::Dcn]
+    );
+    assert_eq!(
+        wire.receiver.terminal.completion(),
+        Some(Completion::RxDcnWhy)
+    );
+}
+
+#[test]
+fn whatever_is_lost_a_confirmed_fax_is_the_fax_that_was_sent() {
+    let pages = [paper::page(0, 40)];
+    let mut confirmed = 0;
+    for dice in 0..24 {
+        let desk = Desk::with(&pages);
+        let line = Line {
+            copies: 2,
+            lost: 200,
+            dice,
+            ..Line::default()
+        };
+        let mut wire = Wire::new(&desk.sender(), &desk.receiver(), Pacing::Unpaced, line);
+        wire.pass(120);
+        if wire.sender.terminal.progress().confirmed {
+            confirmed += 1;
+            assert!(desk.pages() == pages, "{dice}");
+        }
+    }
+    assert!((1..24).contains(&confirmed), "{confirmed}");
+}
+
 #[test]
 fn calls_in_many_threads_do_not_disturb_each_other() {
     std::thread::scope(|scope| {
