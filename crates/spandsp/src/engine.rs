@@ -36,6 +36,9 @@ const WIDTH_FIELD: usize = 5;
 /// The control field of a DCS, without the bit that tells the sides apart.
 const DCS: u8 = 0x82;
 
+/// The control field of a frame of a page (T.4 annex A).
+const FCD: u8 = 0x06;
+
 /// The control field of a DCN.
 const DCN: u8 = 0xfa;
 
@@ -253,13 +256,16 @@ unsafe extern "C" fn on_frame(
     }
 }
 
-/// Whether the library would crash of a frame: a DCS whose bits 17 and 18 are both set, which is no width of a page (T.30 table
-/// 2). It looks the width up, finds -1, and clears a row of that length. The call ends as if the far end had hung up.
+/// Whether the library would crash of a frame. Changed into a DCN it does no harm: the call ends, or it is skipped.
+///
+/// A DCS whose bits 17 and 18 are both set, which is no width of a page (T.30 table 2), makes it clear a row of length -1.
+/// A frame of a page (FCD) without its number and bytes makes it copy -1 bytes.
 fn is_deadly(frame: &[u8]) -> bool {
-    let is_dcs = frame
-        .get(CONTROL_FIELD)
-        .is_some_and(|field| field & 0xfe == DCS);
-    is_dcs && frame.get(WIDTH_FIELD).is_some_and(|bits| bits & 3 == 3)
+    match frame.get(CONTROL_FIELD).map(|field| field & 0xfe) {
+        Some(DCS) => frame.get(WIDTH_FIELD).is_some_and(|bits| bits & 3 == 3),
+        Some(FCD) => frame.len() <= CONTROL_FIELD + 1,
+        _ => false,
+    }
 }
 
 /// The bytes that a callback got; none if they make no sense.
@@ -337,7 +343,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_dcs_without_a_width_is_deadly() {
+    fn only_a_dcs_without_a_width_and_an_empty_piece_of_a_page_are_deadly() {
+        assert!(is_deadly(&[0xff, 0x03, 0x06]));
+        assert!(!is_deadly(&[0xff, 0x03, 0x06, 0]));
+        assert!(!is_deadly(&[0xff, 0x03, 0x86]));
         assert!(is_deadly(&[0xff, 0x13, 0x83, 0, 0x62, 0x97, 0x44]));
         assert!(is_deadly(&[0xff, 0x13, 0x82, 0, 0x62, 0x03]));
         assert!(!is_deadly(&[0xff, 0x13, 0x83, 0, 0x62, 0xf8, 0x44]));

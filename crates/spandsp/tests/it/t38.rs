@@ -444,6 +444,21 @@ fn a_page_of_no_width_ends_the_call_instead_of_the_process() {
     );
 }
 
+/// The dice of a damaged line on which the library once crashed: a frame of the page has nothing in it.
+#[test]
+fn an_empty_piece_of_a_page_is_skipped() {
+    let desk = Desk::with(&[paper::page(1, 30)]);
+    let line = Line {
+        damaged: 300,
+        dice: 101_618,
+        ..Line::default()
+    };
+    let mut wire = Wire::new(&desk.sender(), &desk.receiver(), Pacing::Unpaced, line);
+    wire.pass(60);
+    let skipped = Event::Signal(Direction::Received, Signal::Dcn);
+    assert!(wire.receiver.events.contains(&skipped));
+}
+
 #[test]
 fn whatever_is_lost_a_confirmed_fax_is_the_fax_that_was_sent() {
     let pages = [paper::page(0, 40)];
