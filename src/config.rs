@@ -94,8 +94,20 @@ pub use tls::KeyPair;
 pub use tls::PairError;
 pub use tls::PairTexts;
 pub use tls::Tls;
+pub use transport::Hylafax;
+pub use transport::Interfax;
+pub use transport::Kind as TransportKind;
 pub use transport::Loopback;
+pub use transport::NumberFormat;
+pub use transport::PasswordFile;
+pub use transport::PortRange;
+pub use transport::Route;
+pub use transport::Sip;
+pub use transport::SipUri;
+pub use transport::Spool;
 pub use transport::Transport;
+pub use transport::Trunk;
+pub use transport::Wire;
 pub use verify::OnTemporaryError;
 pub use verify::Verify;
 pub use web::BaseUrl;
@@ -286,7 +298,9 @@ fn read_sections(root: &mut Section<'_, '_>) -> Config {
         queue: root.table("queue", Queue::read),
         render: root.table("render", Render::read),
         mail: root.table("mail", |section| Mail::read(section, &gateway.domains)),
-        transport: root.table("transport", Transport::read),
+        transport: root.table("transport", |section| {
+            Transport::read(section, &gateway.country)
+        }),
         web: Some(root.table("web", Web::read)).filter(|_| with_web),
         monitor: root.table("monitor", Monitor::read),
         retention: root.table("retention", Retention::read),

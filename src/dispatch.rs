@@ -11,10 +11,12 @@ mod pages;
 
 use crate::account::directory::Directory;
 use crate::config::Config;
+use crate::fax::CallProgress;
 use crate::fax::CallReport;
 use crate::fax::Cause;
 use crate::fax::Destination;
 use crate::fax::FaxNumber;
+use crate::fax::Modem;
 use crate::fax::Outcome;
 use crate::queue::report::Desk;
 use crate::queue::schedule;
@@ -35,6 +37,7 @@ use crate::time::Timestamp;
 use crate::transmit::Call;
 use crate::transmit::FaxTransport;
 use crate::transmit::Resolution;
+use crate::transmit::Watch;
 
 pub use pages::PageCache;
 
@@ -149,7 +152,9 @@ impl Dispatcher {
             Start::LeaseLost => return Err(Stop::LeaseLost),
             Start::Cancelled => return self.settle(claim, cancelled(self.clock.now())).await,
         }
-        let outcome = self.transport.send(&self.call(claim, number, fax)).await;
+        let line = self.transport.line(number).await;
+        let call = self.call(claim, number, fax);
+        let outcome = self.transport.send(&call, line, &Unwatched).await;
         self.settle_call(claim, outcome).await
     }
 
@@ -183,7 +188,12 @@ impl Dispatcher {
             local_id: account
                 .and_then(|a| a.station_id.clone())
                 .unwrap_or_default(),
+            calling_number: None,
+            sub_address: None,
             fax,
+            first_page: 0,
+            ecm: true,
+            fastest: Modem::default(),
             ring_timeout: self.config.destinations.ring_timeout,
         }
     }
@@ -270,6 +280,8 @@ impl Dispatcher {
             let resolution = self.transport.resolve(claim.job, claim.attempt).await;
             let outcome = match resolution {
                 Resolution::Ended(outcome) => outcome,
+                // Asked again at the next sweep.
+                Resolution::GoesOn => continue,
                 Resolution::NeverDialled => {
                     let claim = claim.clone();
                     self.store
@@ -307,6 +319,13 @@ impl Dispatcher {
             tracing::error!(%error, "its lease will run out instead");
         }
     }
+}
+
+/// Nobody looks.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn note(&self, _progress: CallProgress) {}
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -1,5 +1,6 @@
 //! Fax vocabulary: destinations, documents, pages, calls and what came of them. No I/O.
 
+mod call;
 mod number;
 
 use std::fmt;
@@ -8,11 +9,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::Serialize;
 
+pub use call::CallProgress;
+pub use call::CallReport;
+pub use call::Cause;
+pub use call::Media;
+pub use call::Modem;
+pub use call::Outcome;
+pub use call::SubAddress;
 pub use number::CountryCode;
 pub use number::FaxNumber;
 pub use number::NumberError;
-
-use crate::time::Timestamp;
 
 /// Where a job goes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,8 +86,21 @@ fn simulated_status(typed: &str) -> Option<u32> {
 
 /// The identifier a fax machine shows (T.30 section 5.3.6.2: TSI and CSI): at most 20 digits, spaces
 /// and plus signs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct StationId(String);
+
+impl From<String> for StationId {
+    fn from(text: String) -> Self {
+        Self::from_far_end(text.as_bytes())
+    }
+}
+
+impl From<StationId> for String {
+    fn from(id: StationId) -> Self {
+        id.0
+    }
+}
 
 impl StationId {
     /// The identifier in `text`, if it fits the T.30 set and length.
@@ -235,46 +254,6 @@ pub fn line_time(pages: u32, bytes: u64) -> Duration {
     HANDSHAKE + BETWEEN_PAGES * pages + image
 }
 
-/// Why a call did not deliver all pages; after T.30 and Q.850.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The line was busy (Q.850 cause 17).
-    Busy,
-    /// The far end refused the call (Q.850 cause 21).
-    CallRejected,
-    /// The modems found no common signalling rate (T.30 phase B).
-    CannotTrain,
-    /// The connection ended before all pages were confirmed.
-    Disconnected,
-    /// The gateway went down during the call and the transport cannot tell what came of it.
-    Interrupted,
-    /// The far end cannot receive this page format.
-    Incompatible,
-    /// A telephone was picked up, or no fax tone came.
-    NoFaxTone,
-    /// Nobody answered within the ring time-out (Q.850 cause 19).
-    NoAnswer,
-    /// No confirmation came after a page (T.30 phase D).
-    NoResponseAfterPage,
-    /// No line, no route, a fault of the network or of the transport.
-    Network,
-    /// The number is not in service (Q.850 cause 1).
-    NumberUnassigned,
-}
-
-/// What a transport reports of a call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CallReport {
-    /// Pages the far end confirmed.
-    pub pages_sent: u32,
-    /// The far end's identifier (CSI).
-    pub remote_id: StationId,
-    /// When the call began.
-    pub started: Timestamp,
-    /// When it ended.
-    pub ended: Timestamp,
-}
-
 /// Whether `c` shows nothing on any page and takes no room: what the renderer passes over must not hide a
 /// password line from the search (Default_Ignorable_Code_Point of Unicode, and fillers).
 pub fn is_invisible(c: char) -> bool {
@@ -299,17 +278,6 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}'
     )
-}
-
-/// What came of one call. What follows from it is decided by `queue::schedule`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All pages were confirmed.
-    Sent(CallReport),
-    /// It may go better another time.
-    Retry(Cause, CallReport),
-    /// Another call would end the same way.
-    Failed(Cause, CallReport),
 }
 
 #[cfg(test)]

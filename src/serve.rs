@@ -25,7 +25,6 @@ use crate::authenticate::Authenticator;
 use crate::config::Config;
 use crate::config::KeyPair;
 use crate::config::Loaded;
-use crate::config::Transport;
 use crate::dispatch::AtWork;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::PageCache;
@@ -346,14 +345,12 @@ impl Building {
             clock: Arc::clone(&parts.clock),
             mail: Arc::clone(&parts.mail),
         });
-        let transport: Arc<dyn FaxTransport> = match &parts.config.transport {
-            Transport::Loopback(loopback) => Arc::new(
-                LoopbackTransport::open(loopback, reception, Arc::clone(&parts.clock))
-                    .with_context(|| {
-                        format!("[transport.loopback] {}", loopback.directory.display())
-                    })?,
-            ),
-        };
+        let loopback = &parts.config.transport.loopback;
+        let transport: Arc<dyn FaxTransport> = Arc::new(
+            LoopbackTransport::open(loopback, reception, Arc::clone(&parts.clock)).with_context(
+                || format!("[transport.loopback] {}", loopback.directory.display()),
+            )?,
+        );
         let dispatcher = Arc::new(Dispatcher {
             store: parts.store.clone(),
             config: Arc::clone(&parts.config),

@@ -47,13 +47,17 @@ impl Status {
             Cause::Busy => 6017,
             Cause::CallRejected => 6021,
             Cause::CannotTrain => 3230,
+            Cause::Congested => 6034,
             Cause::Disconnected => 3224,
             Cause::Interrupted => Self::OUTCOME_UNKNOWN.0,
             Cause::Incompatible => 6088,
+            Cause::LocalFault => 206_001,
             Cause::NoFaxTone => 3912,
             Cause::NoAnswer => 6018,
             Cause::NoResponseAfterPage => 3268,
+            Cause::NoRoute => 6003,
             Cause::Network => 6041,
+            Cause::NumberChanged => 6022,
             Cause::NumberUnassigned => 6001,
         })
     }
@@ -98,6 +102,7 @@ impl Status {
             3936 => "a person answered",
             3921 | 3932 | 3938 | 6001 | 6027 | 6028 => "the number is not in service",
             6002 => "refused: the account is locked",
+            6003 => "no line leads to this number",
             6021 | 6029 => "the call was rejected",
             6022 => "the number has changed",
             204_000 | 204_001 => "a document could not be turned into pages",
@@ -126,6 +131,7 @@ impl Status {
             "no answer" => "応答なし",
             "a person answered" => "人が応答しました",
             "the number is not in service" => "使われていない番号です",
+            "no line leads to this number" => "この番号へつながる回線がありません",
             "refused: the account is locked" => "アカウントがロックされているため送信できません",
             "the call was rejected" => "着信が拒否されました",
             "the number has changed" => "番号が変更されています",
@@ -144,8 +150,8 @@ mod tests {
     #[test]
     fn every_status_has_words_in_both_languages() {
         for code in [
-            -99, -3, -2, -1, 0, 1, 256, 263, 403, 3912, 6001, 6002, 6017, 6099, 7004, 204_000,
-            205_000,
+            -99, -3, -2, -1, 0, 1, 256, 263, 403, 3912, 6001, 6002, 6003, 6017, 6099, 7004,
+            204_000, 205_000,
         ] {
             let status = Status(code);
             assert!(!status.text_en().is_empty());

@@ -132,6 +132,7 @@ fn inject(loaded: &Loaded, store: Store, to: &str, from: &str, file: &Path) -> R
         number,
         remote_id: StationId::from_far_end(from.as_bytes()),
         fax,
+        complete: true,
     };
     let id = block_on(async move {
         reception.take(inbound).await.map_err(|error| match error {

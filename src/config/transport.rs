@@ -1,19 +1,76 @@
 //! `[transport]`: how calls are made.
 
+mod password_file;
+mod sip;
+mod upstream;
+
 use std::path::PathBuf;
 
 use toml::Table;
 use toml::Value;
+use toml::de::DeValue;
 
 use super::forms;
+use super::forms::Bad;
 use super::section::Section;
 use super::show;
+use crate::fax::CountryCode;
+use crate::fax::FaxNumber;
+
+pub use password_file::PasswordFile;
+pub use sip::NumberFormat;
+pub use sip::PortRange;
+pub use sip::Sip;
+pub use sip::SipUri;
+pub use sip::Trunk;
+pub use sip::Wire;
+pub use upstream::Hylafax;
+pub use upstream::Interfax;
+pub use upstream::Spool;
 
 /// `[transport]`: how calls are made.
+///
+/// A kind is open if its table is there, whether or not numbers are sent over it: it may receive.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Transport {
+pub struct Transport {
+    /// Where numbers go that no route names; `None` is nowhere, if there are routes and nothing else was said.
+    pub kind: Option<Kind>,
+    /// `[[transport.route]]`: where numbers go that begin so; the longest prefix counts.
+    pub routes: Vec<Route>,
+    /// `[transport.loopback]`
+    pub loopback: Loopback,
+    /// `[transport.sip]`
+    pub sip: Option<Sip>,
+    /// `[transport.hylafax]`
+    pub hylafax: Option<Hylafax>,
+    /// `[transport.interfax]`
+    pub interfax: Option<Interfax>,
+    /// `[transport.spool]`
+    pub spool: Option<Spool>,
+}
+
+/// The kinds of transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A HylaFAX server.
+    Hylafax,
+    /// Another gateway that speaks the REST protocol of InterFAX, or InterFAX itself.
+    Interfax,
     /// No line: calls end in a folder.
-    Loopback(Loopback),
+    Loopback,
+    /// Telephone lines over SIP.
+    Sip,
+    /// A folder that another program empties.
+    Spool,
+}
+
+/// `[[transport.route]]`: where some numbers go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// First digits, country code first; an empty one is every number.
+    pub prefix: String,
+    /// Where they go.
+    pub kind: Kind,
 }
 
 /// `[transport.loopback]`
@@ -25,14 +82,38 @@ pub struct Loopback {
     pub speed: u32,
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Loopback,
+const KINDS: [(&str, Kind); 5] = [
+    ("loopback", Kind::Loopback),
+    ("sip", Kind::Sip),
+    ("hylafax", Kind::Hylafax),
+    ("interfax", Kind::Interfax),
+    ("spool", Kind::Spool),
+];
+
+impl Kind {
+    /// The word in the configuration, in the journal and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hylafax => "hylafax",
+            Self::Interfax => "interfax",
+            Self::Loopback => "loopback",
+            Self::Sip => "sip",
+            Self::Spool => "spool",
+        }
+    }
 }
 
 impl Default for Transport {
     fn default() -> Self {
-        Self::Loopback(Loopback::default())
+        Self {
+            kind: Some(Kind::Loopback),
+            routes: Vec::new(),
+            loopback: Loopback::default(),
+            sip: None,
+            hylafax: None,
+            interfax: None,
+            spool: None,
+        }
     }
 }
 
@@ -46,23 +127,140 @@ impl Default for Loopback {
 }
 
 impl Transport {
-    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
-        let kinds = [("loopback", Kind::Loopback)];
-        let kind = section.or("kind", Kind::Loopback, |value| forms::word(value, &kinds));
-        let loopback = section.table("loopback", Loopback::read);
-        match kind {
-            Kind::Loopback => Self::Loopback(loopback),
+    pub(super) fn read(section: &mut Section<'_, '_>, country: &CountryCode) -> Self {
+        let said = section.optional("kind", |value| forms::word(value, &KINDS));
+        let routes = section.tables("route", |route| Route::read(route, country));
+        let transport = Self {
+            kind: said.or_else(|| routes.is_empty().then_some(Kind::Loopback)),
+            routes,
+            loopback: section.table("loopback", Loopback::read),
+            sip: table_if_there(section, "sip", Sip::read),
+            hylafax: table_if_there(section, "hylafax", Hylafax::read),
+            interfax: table_if_there(section, "interfax", Interfax::read),
+            spool: table_if_there(section, "spool", Spool::read),
+        };
+        transport.check(section);
+        transport
+    }
+
+    /// Every kind that numbers are sent over has its table, and no prefix is named twice.
+    fn check(&self, section: &mut Section<'_, '_>) {
+        for kind in self.kinds() {
+            let missing = match kind {
+                Kind::Loopback => false,
+                Kind::Sip => self.sip.is_none(),
+                Kind::Hylafax => self.hylafax.is_none(),
+                Kind::Interfax => self.interfax.is_none(),
+                Kind::Spool => self.spool.is_none(),
+            };
+            if missing {
+                let problem = format!("the table [transport.{}] is missing", kind.as_str());
+                let accepted = "that table, with its keys";
+                let key = if self.kind == Some(kind) && section.has("kind") {
+                    "kind"
+                } else {
+                    "route"
+                };
+                section.mistake(key, &problem, accepted);
+            }
+        }
+        let mut prefixes: Vec<_> = self.routes.iter().map(|route| &route.prefix).collect();
+        prefixes.sort_unstable();
+        if prefixes.windows(2).any(|pair| pair.first() == pair.last()) {
+            section.mistake(
+                "route",
+                "two routes have the same prefix",
+                "each prefix once",
+            );
         }
     }
 
+    /// The kinds that numbers are sent over, each once.
+    pub fn kinds(&self) -> Vec<Kind> {
+        let routed = self.routes.iter().map(|route| route.kind);
+        let mut kinds: Vec<_> = self.kind.into_iter().chain(routed).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    }
+
+    /// Where `number` goes; `None` is nowhere.
+    pub fn route(&self, number: &FaxNumber) -> Option<Kind> {
+        let fits = |route: &&Route| number.digits().starts_with(&route.prefix);
+        let longest = self.routes.iter().filter(fits);
+        let longest = longest.max_by_key(|route| route.prefix.len());
+        longest.map(|route| route.kind).or(self.kind)
+    }
+
     pub(super) fn show(&self) -> Table {
-        match self {
-            Self::Loopback(loopback) => show::table([
-                ("kind", show::text("loopback")),
-                ("loopback", Value::Table(loopback.show())),
-            ]),
+        let mut shown = show::table([("loopback", Value::Table(self.loopback.show()))]);
+        let mut insert = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                shown.insert(key.to_owned(), value);
+            }
+        };
+        insert("kind", self.kind.map(|kind| show::text(kind.as_str())));
+        let routes: Vec<Value> = self.routes.iter().map(|r| r.show().into()).collect();
+        insert("route", (!routes.is_empty()).then_some(routes.into()));
+        insert("sip", self.sip.as_ref().map(|sip| sip.show().into()));
+        insert(
+            "hylafax",
+            self.hylafax.as_ref().map(|table| table.show().into()),
+        );
+        insert(
+            "interfax",
+            self.interfax.as_ref().map(|table| table.show().into()),
+        );
+        insert(
+            "spool",
+            self.spool.as_ref().map(|table| table.show().into()),
+        );
+        shown
+    }
+}
+
+/// What `read` makes of the table at `key`; its keys are known even where it is missing.
+fn table_if_there<'t, T>(
+    section: &mut Section<'_, 't>,
+    key: &'static str,
+    read: impl FnOnce(&mut Section<'_, 't>) -> T,
+) -> Option<T> {
+    match section.has(key) {
+        true => Some(section.table(key, read)),
+        false => None,
+    }
+}
+
+impl Route {
+    fn read(section: &mut Section<'_, '_>, country: &CountryCode) -> Self {
+        let accepted = "prefix = \"81\"";
+        Self {
+            prefix: section.required("prefix", accepted, |value| prefix(value, country)),
+            kind: section
+                .required("kind", "kind = \"sip\"", |value| {
+                    forms::word(value, &KINDS).map(Some)
+                })
+                .unwrap_or(Kind::Loopback),
         }
     }
+
+    fn show(&self) -> Table {
+        show::table([
+            ("prefix", show::text(&self.prefix)),
+            ("kind", show::text(self.kind.as_str())),
+        ])
+    }
+}
+
+fn prefix(value: &DeValue<'_>, country: &CountryCode) -> Result<String, Bad> {
+    let accepted =
+        "the first digits of numbers, country code first (\"81\"), or \"\" for every number";
+    let typed = forms::any_text(value)?;
+    if typed.is_empty() {
+        return Ok(typed);
+    }
+    let prefix = country.prefix(&typed).filter(|digits| digits.len() <= 15);
+    prefix.ok_or_else(|| Bad::new("these are no first digits of numbers", accepted))
 }
 
 impl Loopback {

@@ -1,6 +1,7 @@
 //! When a number is called again: one pure function.
 
 use crate::config::Retry;
+use crate::fax::CallReport;
 use crate::fax::Cause;
 use crate::fax::Outcome;
 use crate::status::Status;
@@ -39,6 +40,11 @@ pub fn settle(
             (State::Unknown, Cause::Interrupted, report)
         }
         Outcome::Failed(cause, report) => (State::Failed, cause, report),
+        // `dispatch` puts such a job off instead.
+        Outcome::NotCalled { why } => {
+            reason = Some(why);
+            (State::Sleeping, Cause::Network, CallReport::default())
+        }
         Outcome::Retry(cause, report) if attempt >= retry.attempts => {
             (State::Failed, cause, report)
         }
@@ -71,7 +77,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::fax::CallReport;
 
     const NOW: Timestamp = Timestamp::from_ms(1_000_000);
 

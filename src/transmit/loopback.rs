@@ -4,18 +4,10 @@
 //! crash leaves either a call with a known end or no call at all.
 
 use std::fs::File;
-use std::fs::OpenOptions;
-use std::io::BufRead;
-use std::io::BufReader;
 use std::io::Write;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::time::Duration;
-
-use serde::Deserialize;
-use serde::Serialize;
 
 use crate::config::Loopback;
 use crate::fax::CallReport;
@@ -23,40 +15,20 @@ use crate::fax::Cause;
 use crate::fax::Outcome;
 use crate::fax::StationId;
 use crate::time::Clock;
-use crate::time::Timestamp;
 use crate::transmit::Call;
 use crate::transmit::FaxTransport;
 use crate::transmit::Inbound;
 use crate::transmit::InboundFax;
 use crate::transmit::Later;
+use crate::transmit::Line;
 use crate::transmit::Resolution;
+use crate::transmit::Watch;
+use crate::transmit::journal::Journal;
 
 /// Dialling, answering and training on a real line: T.30 phases A and B.
 const SETUP: Duration = Duration::from_secs(15);
 /// A page of ordinary text at 14,400 bit/s, with its confirmation.
 const PAGE: Duration = Duration::from_secs(30);
-
-/// One line of `calls.jsonl`.
-#[derive(Serialize, Deserialize)]
-struct JournalLine {
-    job: String,
-    attempt: u32,
-    number: String,
-    local_id: String,
-    remote_id: String,
-    pages: u32,
-    status: i32,
-    started: String,
-    ended: String,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    started_ms: i64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    ended_ms: i64,
-}
-
-fn is_zero(value: &i64) -> bool {
-    *value == 0
-}
 
 /// Calls into a folder.
 pub struct LoopbackTransport {
@@ -64,7 +36,7 @@ pub struct LoopbackTransport {
     speed: u32,
     inbound: Arc<dyn Inbound>,
     clock: Arc<dyn Clock>,
-    journal: Arc<Mutex<File>>,
+    journal: Journal,
 }
 
 impl LoopbackTransport {
@@ -78,19 +50,12 @@ impl LoopbackTransport {
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<Self> {
         std::fs::create_dir_all(&config.directory)?;
-        let path = config.directory.join("calls.jsonl");
-        let journal = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .read(true)
-            .open(&path)?;
-        drop_torn_line(&path, &journal)?;
         Ok(Self {
             directory: config.directory.clone(),
             speed: config.speed.max(1),
             inbound,
             clock,
-            journal: Arc::new(Mutex::new(journal)),
+            journal: Journal::open(&config.directory.join("calls.jsonl"))?,
         })
     }
 
@@ -116,8 +81,9 @@ impl LoopbackTransport {
         }
         report.pages_sent = call.fax.pages;
         report.ended = self.clock.now();
-        match self.journal(call, &report).await {
-            Ok(()) => Outcome::Sent(report),
+        let sent = Outcome::Sent(report.clone());
+        match self.journal.made(call, "loopback", &sent).await {
+            Ok(()) => sent,
             Err(error) => {
                 tracing::error!(%error, job = call.job, "loopback could not write its journal");
                 network(report)
@@ -138,50 +104,9 @@ impl LoopbackTransport {
         .await
     }
 
-    async fn journal(&self, call: &Call, report: &CallReport) -> std::io::Result<()> {
-        let line = JournalLine {
-            job: call.job.to_string(),
-            attempt: call.attempt,
-            number: call.number.canonical(),
-            local_id: call.local_id.as_str().to_owned(),
-            remote_id: report.remote_id.as_str().to_owned(),
-            pages: report.pages_sent,
-            status: 0,
-            started: report.started.rfc3339(),
-            ended: report.ended.rfc3339(),
-            started_ms: report.started.as_ms(),
-            ended_ms: report.ended.as_ms(),
-        };
-        let mut text = serde_json::to_string(&line).map_err(std::io::Error::other)?;
-        text.push('\n');
-        let journal = Arc::clone(&self.journal);
-        blocking(move || {
-            let mut file = journal
-                .lock()
-                .map_err(|_| std::io::Error::other("journal"))?;
-            let before = file.metadata()?.len();
-            let written = file
-                .write_all(text.as_bytes())
-                .and_then(|()| file.sync_data());
-            if written.is_err() {
-                // Half a line would swallow the next one, and with it a call that was made.
-                file.set_len(before)?;
-            }
-            written
-        })
-        .await
-    }
-
     async fn look_up(&self, job: i64, attempt: u32) -> Resolution {
-        let path = self.directory.join("calls.jsonl");
-        let found = blocking(move || find_line(&path, &job.to_string(), attempt)).await;
-        match found {
-            Ok(Some(line)) => Resolution::Ended(Outcome::Sent(CallReport {
-                pages_sent: line.pages,
-                remote_id: StationId::from_far_end(line.remote_id.as_bytes()),
-                started: Timestamp::from_ms(line.started_ms),
-                ended: Timestamp::from_ms(line.ended_ms),
-            })),
+        match self.journal.find(job, attempt).await {
+            Ok(Some(outcome)) => Resolution::Ended(outcome),
             Ok(None) => Resolution::NeverDialled,
             Err(error) => {
                 tracing::error!(%error, job, "loopback could not read its journal");
@@ -192,7 +117,12 @@ impl LoopbackTransport {
 }
 
 impl FaxTransport for LoopbackTransport {
-    fn send<'a>(&'a self, call: &'a Call) -> Later<'a, Outcome> {
+    fn send<'a>(
+        &'a self,
+        call: &'a Call,
+        _line: Line,
+        _watch: &'a dyn Watch,
+    ) -> Later<'a, Outcome> {
         Box::pin(self.call(call))
     }
 
@@ -207,6 +137,7 @@ fn inbound_fax(call: &Call) -> InboundFax {
         number: call.number.clone(),
         remote_id: call.local_id.clone(),
         fax: call.fax.clone(),
+        complete: true,
     }
 }
 
@@ -215,24 +146,4 @@ async fn blocking<T: Send + 'static>(
 ) -> std::io::Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(std::io::Error::other)?
-}
-
-fn find_line(path: &Path, job: &str, attempt: u32) -> std::io::Result<Option<JournalLine>> {
-    for line in BufReader::new(File::open(path)?).lines() {
-        let line: JournalLine = serde_json::from_str(&line?).map_err(std::io::Error::other)?;
-        if line.job == job && line.attempt == attempt {
-            return Ok(Some(line));
-        }
-    }
-    Ok(None)
-}
-
-fn drop_torn_line(path: &Path, journal: &File) -> std::io::Result<()> {
-    let bytes = std::fs::read(path)?;
-    let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |end| end + 1);
-    if whole < bytes.len() {
-        journal.set_len(u64::try_from(whole).map_err(std::io::Error::other)?)?;
-        journal.sync_all()?;
-    }
-    Ok(())
 }

@@ -1,0 +1,252 @@
+//! `calls.jsonl`: one line for each call, written and synced when it has ended.
+
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::fax::CallReport;
+use crate::fax::Cause;
+use crate::fax::Media;
+use crate::fax::Outcome;
+use crate::fax::StationId;
+use crate::status::Status;
+use crate::time::Timestamp;
+use crate::transmit::Call;
+use crate::transmit::InboundFax;
+
+/// A file of calls. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: Arc<Mutex<File>>,
+}
+
+/// How a call ended, as the word of the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Ending {
+    #[default]
+    Sent,
+    Retry,
+    Failed,
+    Received,
+    Partial,
+}
+
+/// One line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    job: String,
+    attempt: u32,
+    #[serde(default)]
+    transport: String,
+    #[serde(default)]
+    line: String,
+    number: String,
+    local_id: String,
+    remote_id: String,
+    pages: u32,
+    #[serde(default)]
+    outcome: Ending,
+    #[serde(default)]
+    cause: Option<Cause>,
+    status: i32,
+    #[serde(default)]
+    media: Option<Media>,
+    #[serde(default)]
+    rate: u32,
+    #[serde(default)]
+    ecm: bool,
+    #[serde(default)]
+    sip: Option<u16>,
+    #[serde(default)]
+    t30: Option<i32>,
+    #[serde(default)]
+    detail: String,
+    started: String,
+    ended: String,
+    #[serde(default)]
+    started_ms: i64,
+    #[serde(default)]
+    ended_ms: i64,
+}
+
+impl Journal {
+    /// Opens or makes the file; a line that a crash cut off is removed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(path)?;
+        drop_torn_line(path, &file)?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: Arc::new(Mutex::new(file)),
+        })
+    }
+
+    /// Writes how a call over `transport` ended; nothing for one that was not made. It is durable when this returns.
+    ///
+    /// # Errors
+    /// What the system says; then no line was written.
+    pub async fn made(&self, call: &Call, transport: &str, outcome: &Outcome) -> io::Result<()> {
+        let (ending, cause, report) = match outcome {
+            Outcome::Sent(report) => (Ending::Sent, None, report),
+            Outcome::Retry(cause, report) => (Ending::Retry, Some(*cause), report),
+            Outcome::Failed(cause, report) => (Ending::Failed, Some(*cause), report),
+            Outcome::NotCalled { .. } => return Ok(()),
+        };
+        self.append(Entry {
+            job: call.job.to_string(),
+            attempt: call.attempt,
+            number: call.number.canonical(),
+            local_id: call.local_id.as_str().to_owned(),
+            ..Entry::of(transport, ending, cause, report)
+        })
+        .await
+    }
+
+    /// Writes that a fax came in over `transport`: its own numbers take the place of a job's.
+    ///
+    /// # Errors
+    /// What the system says; then no line was written.
+    pub async fn received(
+        &self,
+        fax: &InboundFax,
+        transport: &str,
+        report: &CallReport,
+    ) -> io::Result<()> {
+        let (ending, cause) = match fax.complete {
+            true => (Ending::Received, None),
+            false => (Ending::Partial, Some(Cause::Disconnected)),
+        };
+        let report = CallReport {
+            pages_sent: fax.fax.pages,
+            remote_id: fax.remote_id.clone(),
+            ..report.clone()
+        };
+        self.append(Entry {
+            job: fax.call.clone(),
+            number: fax.number.canonical(),
+            ..Entry::of(transport, ending, cause, &report)
+        })
+        .await
+    }
+
+    /// How the call of `job` and `attempt` ended, if it stands here.
+    ///
+    /// # Errors
+    /// What the system says, or a line that nobody of us wrote.
+    pub async fn find(&self, job: i64, attempt: u32) -> io::Result<Option<Outcome>> {
+        let (path, job) = (self.path.clone(), job.to_string());
+        blocking(move || {
+            for line in BufReader::new(File::open(path)?).lines() {
+                let entry: Entry = serde_json::from_str(&line?).map_err(io::Error::other)?;
+                if entry.job == job && entry.attempt == attempt {
+                    return Ok(Some(entry.into_outcome()));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    async fn append(&self, entry: Entry) -> io::Result<()> {
+        let mut text = serde_json::to_string(&entry).map_err(io::Error::other)?;
+        text.push('\n');
+        let file = Arc::clone(&self.file);
+        blocking(move || {
+            let mut file = file.lock().map_err(|_| io::Error::other("journal"))?;
+            let before = file.metadata()?.len();
+            let written = file
+                .write_all(text.as_bytes())
+                .and_then(|()| file.sync_data());
+            if written.is_err() {
+                // Half a line would swallow the next one, and with it a call that was made.
+                file.set_len(before)?;
+            }
+            written
+        })
+        .await
+    }
+}
+
+impl Entry {
+    fn of(transport: &str, outcome: Ending, cause: Option<Cause>, report: &CallReport) -> Self {
+        Self {
+            job: String::new(),
+            attempt: 1,
+            transport: transport.to_owned(),
+            line: report.line.clone(),
+            number: String::new(),
+            local_id: String::new(),
+            remote_id: report.remote_id.as_str().to_owned(),
+            pages: report.pages_sent,
+            outcome,
+            cause,
+            status: cause.map_or(Status::SENT, Status::of_cause).0,
+            media: report.media,
+            rate: report.rate,
+            ecm: report.ecm,
+            sip: report.sip,
+            t30: report.t30,
+            detail: report.detail.clone(),
+            started: report.started.rfc3339(),
+            ended: report.ended.rfc3339(),
+            started_ms: report.started.as_ms(),
+            ended_ms: report.ended.as_ms(),
+        }
+    }
+
+    fn into_outcome(self) -> Outcome {
+        let report = CallReport {
+            pages_sent: self.pages,
+            remote_id: StationId::from_far_end(self.remote_id.as_bytes()),
+            started: Timestamp::from_ms(self.started_ms),
+            ended: Timestamp::from_ms(self.ended_ms),
+            line: self.line,
+            media: self.media,
+            rate: self.rate,
+            ecm: self.ecm,
+            sip: self.sip,
+            t30: self.t30,
+            detail: self.detail,
+        };
+        match (self.outcome, self.cause) {
+            (Ending::Retry, cause) => Outcome::Retry(cause.unwrap_or(Cause::Network), report),
+            (Ending::Failed, cause) => Outcome::Failed(cause.unwrap_or(Cause::Network), report),
+            (Ending::Sent | Ending::Received | Ending::Partial, _) => Outcome::Sent(report),
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other)?
+}
+
+fn drop_torn_line(path: &Path, journal: &File) -> io::Result<()> {
+    let bytes = std::fs::read(path)?;
+    let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |end| end + 1);
+    if whole < bytes.len() {
+        journal.set_len(u64::try_from(whole).map_err(io::Error::other)?)?;
+        journal.sync_all()?;
+    }
+    Ok(())
+}
