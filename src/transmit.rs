@@ -2,6 +2,7 @@
 
 pub mod journal;
 pub mod loopback;
+pub mod sip;
 
 use std::any::Any;
 use std::fmt;

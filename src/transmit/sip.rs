@@ -1,0 +1,3 @@
+//! Calls over SIP (RFC 3261).
+
+pub mod sdp;
