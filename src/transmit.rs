@@ -4,6 +4,7 @@ pub mod exchange;
 pub mod journal;
 pub mod line;
 pub mod loopback;
+pub mod sip;
 
 use std::any::Any;
 use std::fmt;
