@@ -4,6 +4,8 @@
 //! ever holds a password, a body, or a whole address or number; only the reverse-path of a refused mail is
 //! stored whole.
 
+mod progress;
+
 use serde_json::Value as Json;
 use serde_json::json;
 

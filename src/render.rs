@@ -30,6 +30,7 @@ pub use error::BadDocument;
 pub use error::RenderError;
 pub use error::Trouble;
 pub use header::HeaderLine;
+pub use header::halved;
 pub use header::stamp;
 pub use preview::png_page;
 pub use preview::png_pages;

@@ -36,6 +36,7 @@ mod kill_nine;
 mod locked_lists;
 mod locking;
 mod logins;
+mod loopback;
 mod mail_door;
 mod mail_golden;
 mod mail_servers;
