@@ -52,6 +52,7 @@ mod render;
 mod result_mails;
 mod same_text;
 mod sending;
+mod sip_out;
 mod smuggling;
 mod tls;
 mod tls_mistakes;
