@@ -51,6 +51,7 @@ mod render;
 mod result_mails;
 mod same_text;
 mod sending;
+mod sip_in;
 mod smuggling;
 mod tls;
 mod tls_mistakes;
