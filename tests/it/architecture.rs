@@ -60,7 +60,7 @@ const HOUSES: &[(&str, &str)] = &[
     ("argon2", "account"),
     ("askama", "web"),
     ("axum", "monitor web"),
-    ("base64", "account config ingress"),
+    ("base64", "account config ingress transmit"),
     ("blake3", "queue storage submission"),
     ("chardetng", "submission"),
     ("cosmic_text", "render"),
@@ -86,8 +86,10 @@ const HOUSES: &[(&str, &str)] = &[
     ("phonenumber", "fax"),
     ("quick_xml", "notify"),
     ("rlimit", "confine"),
+    ("rsipstack", "transmit"),
     ("rusqlite", "storage"),
     ("rustix", "confine render transmit"),
+    ("rustls_native_certs", "transmit"),
     ("seccompiler", "confine"),
     ("sha2", "account"),
     ("smtp_proto", "ingress"),
@@ -95,7 +97,7 @@ const HOUSES: &[(&str, &str)] = &[
     ("subtle", "account"),
     ("tiff", "render"),
     // `config` checks that a certificate and a key belong together.
-    ("tokio_rustls", "config ingress"),
+    ("tokio_rustls", "config ingress transmit"),
     ("toml", "config"),
 ];
 

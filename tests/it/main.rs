@@ -33,6 +33,7 @@ mod forged_mails;
 mod gateway;
 mod hostile;
 mod kill_nine;
+mod lines_worker;
 mod locked_lists;
 mod locking;
 mod logins;
