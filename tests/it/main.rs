@@ -41,6 +41,7 @@ mod mail_door;
 mod mail_golden;
 mod mail_servers;
 mod no_relay;
+mod partial_faxes;
 mod passwords;
 mod rates;
 mod received_faxes;
