@@ -13,7 +13,7 @@ use faxpage::TiffLimits;
 use crate::transmit::Call;
 
 /// Where the files of calls are while they go on.
-const CALLS: &str = "calls";
+const CALLS: &str = "under-way";
 
 const LIMITS: TiffLimits = TiffLimits {
     max_pages: 100_000,
