@@ -1,6 +1,7 @@
 //! One call. A transport says what happened and never tries again by itself; `queue::schedule` decides.
 
 pub mod exchange;
+pub mod interfax;
 pub mod journal;
 pub mod loopback;
 
