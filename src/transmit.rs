@@ -3,7 +3,9 @@
 pub mod exchange;
 pub mod interfax;
 pub mod journal;
+pub mod line;
 pub mod loopback;
+pub mod sip;
 
 use std::any::Any;
 use std::fmt;
