@@ -79,6 +79,12 @@ impl Line {
     pub fn held(held: impl Any + Send + Sync) -> Self {
         Self(Some(Box::new(held)))
     }
+
+    /// What is held, if it is a `T`; anything else is let go.
+    pub fn into_held<T: Any + Send + Sync>(self) -> Option<T> {
+        let held: Box<dyn Any> = self.0?;
+        held.downcast().ok().map(|held| *held)
+    }
 }
 
 impl fmt::Debug for Line {

@@ -17,6 +17,8 @@ use crate::fax::CountryCode;
 use crate::time::Clock;
 use crate::time::Timestamp;
 use crate::transmit::Inbound;
+use crate::transmit::line::Pacing;
+use crate::transmit::line::Workers;
 
 /// What all calls share.
 pub(super) struct Switchboard {
@@ -30,11 +32,15 @@ pub(super) struct Switchboard {
     pub(super) inbound: Arc<dyn Inbound>,
     /// Turns true when the gateway stops.
     pub(super) stopping: watch::Receiver<bool>,
+    /// Starts the processes that send and receive.
+    pub(super) workers: Workers,
+    /// How fast pages go.
+    pub(super) pacing: Pacing,
     /// All trunks, in order.
     pub(super) trunks: Vec<Arc<Trunk>>,
     /// The sockets and the stack.
     pub(super) station: Station,
-    /// Ports of media.
+    /// Ports of media, one for each call.
     pub(super) ports: MediaPorts,
     /// Told when a line is freed, and when a trunk goes out of service or comes back.
     pub(super) changed: Arc<Notify>,
