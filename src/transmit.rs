@@ -3,6 +3,7 @@
 mod durable;
 pub mod exchange;
 pub mod hylafax;
+pub mod interfax;
 pub mod journal;
 pub mod line;
 pub mod loopback;

@@ -60,7 +60,7 @@ const HOUSES: &[(&str, &str)] = &[
     ("argon2", "account"),
     ("askama", "web"),
     ("axum", "monitor web"),
-    ("base64", "account config ingress"),
+    ("base64", "account config ingress transmit"),
     ("blake3", "queue storage submission"),
     ("chardetng", "submission"),
     ("cosmic_text", "render"),
@@ -73,8 +73,9 @@ const HOUSES: &[(&str, &str)] = &[
     ("hayro_syntax", "render"),
     ("hickory_resolver", "ingress"),
     ("hmac", "account"),
-    ("hyper", "web"),
-    ("hyper_util", "web"),
+    ("hyper", "transmit web"),
+    ("hyper_rustls", "transmit"),
+    ("hyper_util", "transmit web"),
     ("image", "render"),
     ("jiff", "time"),
     ("landlock", "confine"),
@@ -95,7 +96,7 @@ const HOUSES: &[(&str, &str)] = &[
     ("subtle", "account"),
     ("tiff", "render"),
     // `config` checks that a certificate and a key belong together.
-    ("tokio_rustls", "config ingress"),
+    ("tokio_rustls", "config ingress transmit"),
     ("toml", "config"),
 ];
 
