@@ -3,6 +3,7 @@
 
 mod certificate;
 mod door;
+mod lines;
 mod loops;
 mod reload;
 
@@ -42,8 +43,7 @@ use crate::storage::Store;
 use crate::storage::jobs;
 use crate::storage::outbox;
 use crate::time::Clock;
-use crate::transmit::FaxTransport;
-use crate::transmit::loopback::LoopbackTransport;
+use crate::transmit::exchange;
 use crate::web;
 use crate::web::Site;
 
@@ -86,6 +86,7 @@ impl Gateway {
     pub async fn start(setup: Setup) -> anyhow::Result<Self> {
         ingress::describe_metrics();
         web::describe_metrics();
+        exchange::describe_metrics();
         let config = Arc::new(setup.loaded.config.clone());
         let store = open_store(&config)?;
         let only_one = take_data_dir(&config)?;
@@ -345,19 +346,19 @@ impl Building {
             clock: Arc::clone(&parts.clock),
             mail: Arc::clone(&parts.mail),
         });
-        let loopback = &parts.config.transport.loopback;
-        let transport: Arc<dyn FaxTransport> = Arc::new(
-            LoopbackTransport::open(loopback, reception, Arc::clone(&parts.clock)).with_context(
-                || format!("[transport.loopback] {}", loopback.directory.display()),
-            )?,
-        );
+        let lines = lines::Opening {
+            config: Arc::clone(&parts.config),
+            inbound: reception,
+            clock: Arc::clone(&parts.clock),
+        };
+        let exchange = lines.open()?;
         let dispatcher = Arc::new(Dispatcher {
             store: parts.store.clone(),
             config: Arc::clone(&parts.config),
             accounts: Arc::clone(&parts.accounts),
             renderer: parts.renderer.clone(),
             cache: PageCache::default(),
-            transport,
+            transport: Arc::new(exchange.clone()),
             at_work: AtWork::default(),
             owner: parts.store.ids().next(parts.clock.now()),
             clock: Arc::clone(&parts.clock),
@@ -374,6 +375,11 @@ impl Building {
         let jobs = Arc::clone(&parts.jobs);
         let mail = Arc::clone(&parts.mail);
         let health = Arc::clone(&parts.health);
+        self.tasks.spawn(lines::watch(
+            exchange,
+            Arc::clone(&parts.health),
+            self.stopping.clone(),
+        ));
         self.tasks.spawn(loops::sweep(
             Arc::clone(&dispatcher),
             Arc::clone(&jobs),

@@ -1,7 +1,10 @@
 //! One call. A transport says what happened and never tries again by itself; `queue::schedule` decides.
 
+pub mod exchange;
 pub mod journal;
+pub mod line;
 pub mod loopback;
+pub mod sip;
 
 use std::any::Any;
 use std::fmt;
@@ -83,6 +86,18 @@ impl fmt::Debug for Line {
     }
 }
 
+/// Whether a transport can make calls, for operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing is amiss.
+    #[default]
+    Well,
+    /// Calls are made, but something is amiss: one line without secrets.
+    Impaired(String),
+    /// No call can be made now, and why: one line without secrets.
+    Down(String),
+}
+
 /// A way to make calls.
 pub trait FaxTransport: Send + Sync + 'static {
     /// Waits until a line to `number` is free. A transport without a limit has one at once.
@@ -95,6 +110,16 @@ pub trait FaxTransport: Send + Sync + 'static {
 
     /// What became of the call of `job` and `attempt`, asked after a crash.
     fn resolve<'a>(&'a self, job: i64, attempt: u32) -> Later<'a, Resolution>;
+
+    /// The call's end is known and kept elsewhere: what was kept here for [`Self::resolve`] may go. Comes again after a crash.
+    fn settled<'a>(&'a self, _job: i64, _attempt: u32) -> Later<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// How it is now, without waiting for anybody.
+    fn condition(&self) -> Condition {
+        Condition::default()
+    }
 }
 
 /// A fax from a line.

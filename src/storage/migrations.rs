@@ -17,6 +17,8 @@ const ALL: &[(i64, &str)] = &[
     (8, include_str!("migrations/0008-faxes.sql")),
     (9, include_str!("migrations/0009-settings.sql")),
     (10, include_str!("migrations/0010-compose.sql")),
+    (11, include_str!("migrations/0011-lines.sql")),
+    (12, include_str!("migrations/0012-partial.sql")),
 ];
 
 /// Brings the schema up to date.

@@ -65,7 +65,7 @@ const HOUSES: &[(&str, &str)] = &[
     ("cosmic_text", "render"),
     ("csv", "config notify"),
     ("encoding_rs", "config notify submission"),
-    ("faxpage", "render"),
+    ("faxpage", "render transmit"),
     ("hayro", "render"),
     ("hayro_interpret", "render"),
     ("hayro_syntax", "render"),

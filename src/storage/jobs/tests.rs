@@ -42,6 +42,7 @@ fn new_job(id: i64, destination: String, class: Class) -> NewJob {
     NewJob {
         id,
         destination,
+        sub_address: None,
         contact: String::new(),
         class,
         state: State::Ready,
@@ -83,11 +84,8 @@ async fn next(store: &Store) -> Option<Claim> {
 
 fn sent() -> Settlement {
     Settlement {
-        state: State::Done,
-        status: Status::SENT,
-        reason: None,
-        next_at: NOW,
         report: Some(CallReport::default()),
+        ..Settlement::end(State::Done, Status::SENT, NOW)
     }
 }
 
