@@ -111,7 +111,7 @@ impl Gateway {
         let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&intake))?;
         let web = building.web_door(setup.config_file.clone(), intake)?;
         let monitor = building.operators_door(setup.metrics).await?;
-        building.work()?;
+        building.work(setup.config_file.clone())?;
         building
             .background(setup.config_file, setup.loaded.accounts.files)
             .await;
@@ -337,7 +337,7 @@ impl Building {
         Ok(Some(address))
     }
 
-    fn work(&mut self) -> anyhow::Result<()> {
+    fn work(&mut self, config_file: PathBuf) -> anyhow::Result<()> {
         let parts = &self.parts;
         let reception = Arc::new(Reception {
             store: parts.store.clone(),
@@ -348,8 +348,11 @@ impl Building {
         });
         let lines = lines::Opening {
             config: Arc::clone(&parts.config),
+            config_file,
             inbound: reception,
             clock: Arc::clone(&parts.clock),
+            tasks: &mut self.tasks,
+            stopping: self.stopping.clone(),
         };
         let exchange = lines.open()?;
         let dispatcher = Arc::new(Dispatcher {

@@ -1,14 +1,18 @@
 //! Opens the transports that are configured, and tells operators how they are.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::config::Config;
+use crate::config::PasswordFile;
 use crate::config::TransportKind;
 use crate::monitor::Health;
+use crate::secret::Secret;
 use crate::storage::blobs::create_private_dir;
 use crate::time::Clock;
 use crate::transmit::Condition;
@@ -16,6 +20,7 @@ use crate::transmit::FaxTransport;
 use crate::transmit::Inbound;
 use crate::transmit::exchange::Exchange;
 use crate::transmit::exchange::Kinds;
+use crate::transmit::interfax::InterfaxTransport;
 use crate::transmit::journal::Journal;
 use crate::transmit::loopback::LoopbackTransport;
 
@@ -25,19 +30,23 @@ const JOURNAL: u64 = 32 * 1024 * 1024;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What transports are opened with.
-pub(super) struct Opening {
+pub(super) struct Opening<'a> {
     pub(super) config: Arc<Config>,
+    /// Passwords are in files beside it.
+    pub(super) config_file: PathBuf,
     pub(super) inbound: Arc<dyn Inbound>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) tasks: &'a mut JoinSet<()>,
+    pub(super) stopping: watch::Receiver<bool>,
 }
 
-impl Opening {
+impl Opening<'_> {
     /// All lines: every kind that numbers are sent over, or whose table is there.
     ///
     /// # Errors
     /// Whatever keeps a kind from working as configured.
-    pub(super) fn open(&self) -> anyhow::Result<Exchange> {
-        let data_dir = &self.config.gateway.data_dir;
+    pub(super) fn open(mut self) -> anyhow::Result<Exchange> {
+        let data_dir = self.config.gateway.data_dir.clone();
         create_private_dir(&data_dir.join("calls"))?;
         let path = data_dir.join("calls.jsonl");
         let journal = Journal::open_bounded(&path, JOURNAL);
@@ -48,7 +57,7 @@ impl Opening {
         }
         let routes = self.config.transport.clone();
         let clock = Arc::clone(&self.clock);
-        Exchange::open(routes, kinds, data_dir, journal, clock)
+        Exchange::open(routes, kinds, &data_dir, journal, clock)
             .with_context(|| format!("[gateway] data_dir {}", data_dir.display()))
     }
 
@@ -65,16 +74,28 @@ impl Opening {
         there.chain(transport.kinds()).collect()
     }
 
-    fn transport(&self, kind: TransportKind) -> anyhow::Result<Arc<dyn FaxTransport>> {
+    fn transport(&mut self, kind: TransportKind) -> anyhow::Result<Arc<dyn FaxTransport>> {
         match kind {
+            TransportKind::Interfax => self.interfax(),
             TransportKind::Loopback => self.loopback(),
-            TransportKind::Hylafax
-            | TransportKind::Interfax
-            | TransportKind::Sip
-            | TransportKind::Spool => {
+            TransportKind::Hylafax | TransportKind::Sip | TransportKind::Spool => {
                 anyhow::bail!("[transport] kind {:?} is not built in", kind.as_str())
             }
         }
+    }
+
+    fn interfax(&mut self) -> anyhow::Result<Arc<dyn FaxTransport>> {
+        const HERE: &str = "[transport.interfax]";
+        let table = self.config.transport.interfax.as_ref();
+        let interfax = table.with_context(|| format!("{HERE} is missing"))?;
+        let password = self.password(interfax.password_file.as_ref(), HERE)?;
+        let data_dir = &self.config.gateway.data_dir;
+        let clock = Arc::clone(&self.clock);
+        let opened = InterfaxTransport::open(interfax, &password, data_dir, clock);
+        let opened = opened.context(HERE)?;
+        let watching = opened.watch();
+        self.background(watching);
+        Ok(Arc::new(opened))
     }
 
     fn loopback(&self) -> anyhow::Result<Arc<dyn FaxTransport>> {
@@ -84,6 +105,25 @@ impl Opening {
         let opened = opened
             .with_context(|| format!("[transport.loopback] {}", loopback.directory.display()))?;
         Ok(Arc::new(opened))
+    }
+}
+
+impl Opening<'_> {
+    fn password(&self, file: Option<&PasswordFile>, table: &str) -> anyhow::Result<Secret> {
+        let file = file.with_context(|| format!("{table} password_file is missing"))?;
+        file.read(&self.config_file)
+            .with_context(|| format!("{table} password_file {file}"))
+    }
+
+    /// Goes on until the gateway stops.
+    fn background(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = work => {}
+                _ = stopping.wait_for(|stop| *stop) => {}
+            }
+        });
     }
 }
 
