@@ -334,5 +334,5 @@ fn a_whole_fax_goes_over_t38_and_its_folder_with_it() {
 }
 
 fn password_file() -> Option<faxgate::config::PasswordFile> {
-    faxgate::config::PasswordFile::named("password")
+    Some(faxgate::config::PasswordFile::named("password"))
 }
