@@ -181,11 +181,7 @@ const FILES: &[i64] = &[
 ];
 
 /// What sockets need that are open already.
-const SOCKETS: &[i64] = &[
-    libc::SYS_ppoll,
-    libc::SYS_recvfrom,
-    libc::SYS_sendto,
-];
+const SOCKETS: &[i64] = &[libc::SYS_ppoll, libc::SYS_recvfrom, libc::SYS_sendto];
 
 /// Believes nothing that it has not tried: a file outside and a socket must be out of reach.
 fn attempt_escape() -> Result<(), Failure> {

@@ -22,7 +22,11 @@ use crate::transmit::exchange::Exchange;
 use crate::transmit::exchange::Kinds;
 use crate::transmit::interfax::InterfaxTransport;
 use crate::transmit::journal::Journal;
+use crate::transmit::line::Pacing;
+use crate::transmit::line::Workers;
 use crate::transmit::loopback::LoopbackTransport;
+use crate::transmit::sip::SipSetup;
+use crate::transmit::sip::SipTransport;
 
 /// The journal is put aside at this size: about 70,000 calls, and as many in the file put aside before.
 const JOURNAL: u64 = 32 * 1024 * 1024;
@@ -36,6 +40,8 @@ pub(super) struct Opening<'a> {
     pub(super) config_file: PathBuf,
     pub(super) inbound: Arc<dyn Inbound>,
     pub(super) clock: Arc<dyn Clock>,
+    /// This program, which fax workers are processes of.
+    pub(super) exe: PathBuf,
     pub(super) tasks: &'a mut JoinSet<()>,
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -45,7 +51,7 @@ impl Opening<'_> {
     ///
     /// # Errors
     /// Whatever keeps a kind from working as configured.
-    pub(super) fn open(mut self) -> anyhow::Result<Exchange> {
+    pub(super) async fn open(mut self) -> anyhow::Result<Exchange> {
         let data_dir = self.config.gateway.data_dir.clone();
         create_private_dir(&data_dir.join("calls"))?;
         let path = data_dir.join("calls.jsonl");
@@ -53,7 +59,7 @@ impl Opening<'_> {
         let journal = journal.with_context(|| path.display().to_string())?;
         let mut kinds = Kinds::new();
         for kind in self.kinds() {
-            kinds.insert(kind, self.transport(kind)?);
+            kinds.insert(kind, self.transport(kind).await?);
         }
         let routes = self.config.transport.clone();
         let clock = Arc::clone(&self.clock);
@@ -74,7 +80,7 @@ impl Opening<'_> {
         there.chain(transport.kinds()).collect()
     }
 
-    fn transport(&mut self, kind: TransportKind) -> anyhow::Result<Arc<dyn FaxTransport>> {
+    async fn transport(&mut self, kind: TransportKind) -> anyhow::Result<Arc<dyn FaxTransport>> {
         match kind {
             TransportKind::Interfax => self.interfax(),
             TransportKind::Loopback => self.loopback(),
@@ -109,6 +115,31 @@ impl Opening<'_> {
 }
 
 impl Opening<'_> {
+    async fn sip(&self) -> anyhow::Result<Arc<dyn FaxTransport>> {
+        const HERE: &str = "[transport.sip]";
+        let table = self.config.transport.sip.clone();
+        let config = table.with_context(|| format!("{HERE} is missing"))?;
+        if let Some(why) = no_t30(&self.config) {
+            anyhow::bail!(why);
+        }
+        let calls = self.config.gateway.data_dir.join("calls");
+        let opened = SipTransport::open(SipSetup {
+            config,
+            config_file: self.config_file.clone(),
+            country: self.config.gateway.country.clone(),
+            workers: Workers::new(
+                self.exe.clone(),
+                calls,
+                self.config.render.allow_unsandboxed,
+            ),
+            pacing: Pacing::default(),
+            clock: Arc::clone(&self.clock),
+            inbound: Arc::clone(&self.inbound),
+            stopping: self.stopping.clone(),
+        });
+        Ok(Arc::new(opened.await.context(HERE)?))
+    }
+
     fn password(&self, file: Option<&PasswordFile>, table: &str) -> anyhow::Result<Secret> {
         let file = file.with_context(|| format!("{table} password_file is missing"))?;
         file.read(&self.config_file)
@@ -125,6 +156,15 @@ impl Opening<'_> {
             }
         });
     }
+}
+
+/// Why the configured lines cannot work with this program: it was built without the library of T.30.
+pub(crate) fn no_t30(config: &Config) -> Option<String> {
+    let needed = config.transport.sip.is_some() && !spandsp::is_available();
+    needed.then(|| {
+        let install = spandsp::INSTALL;
+        format!("[transport.sip]: this program was built without the library of T.30: {install}, and build it again")
+    })
 }
 
 /// Tells operators how the lines are until the gateway stops: trouble only when no number can be called.

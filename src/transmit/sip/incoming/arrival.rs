@@ -122,12 +122,7 @@ pub(in crate::transmit::sip) async fn take_over(switchboard: &Arc<Switchboard>) 
 
 /// Hands over what a call brought; its folder is removed once that is durable and the call is journalled. If the gateway
 /// stops before, the folder is there at the next start.
-pub(super) async fn keep(
-    switchboard: &Arc<Switchboard>,
-    name: &str,
-    about: &About,
-    ended: Ended,
-) {
+pub(super) async fn keep(switchboard: &Arc<Switchboard>, name: &str, about: &About, ended: Ended) {
     let Some(number) = FaxNumber::from_canonical(&about.number) else {
         tracing::error!(call = name, "a call has no number");
         return;
