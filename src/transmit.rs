@@ -1,11 +1,14 @@
 //! One call. A transport says what happened and never tries again by itself; `queue::schedule` decides.
 
+mod durable;
 pub mod exchange;
+pub mod hylafax;
 pub mod interfax;
 pub mod journal;
 pub mod line;
 pub mod loopback;
 pub mod sip;
+pub mod spool;
 
 use std::any::Any;
 use std::fmt;

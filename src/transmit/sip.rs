@@ -39,6 +39,7 @@ use tokio::task::JoinSet;
 
 use self::endpoint::Station;
 use self::guard::Guard;
+use self::incoming::Arrivals;
 use self::media::MediaPorts;
 use self::outgoing::Outgoing;
 use self::outgoing::Placed;
@@ -60,6 +61,7 @@ use crate::transmit::Later;
 use crate::transmit::Line;
 use crate::transmit::Resolution;
 use crate::transmit::Watch;
+use crate::transmit::journal::Journal;
 use crate::transmit::line::Pacing;
 use crate::transmit::line::Workers;
 
@@ -84,6 +86,8 @@ pub struct SipSetup {
     pub clock: Arc<dyn Clock>,
     /// Who takes faxes that come in.
     pub inbound: Arc<dyn Inbound>,
+    /// Where calls that come in get their line.
+    pub journal: Journal,
     /// Turns true when the gateway stops.
     pub stopping: watch::Receiver<bool>,
 }
@@ -111,6 +115,7 @@ impl SipTransport {
         let station = Station::open(&setup.config, guard, trunks.first(), authorities).await?;
         let switchboard = Arc::new(Switchboard {
             ports: MediaPorts::new(setup.config.media_ports),
+            arrivals: Arrivals::new(setup.journal, setup.config.lines_in),
             config: setup.config,
             country: setup.country,
             clock: setup.clock,
@@ -122,6 +127,7 @@ impl SipTransport {
             station,
             changed,
         });
+        incoming::take_over(&switchboard).await;
         let tasks = begin(&switchboard)?;
         Ok(Self {
             switchboard,
@@ -132,6 +138,11 @@ impl SipTransport {
     /// Where SIP reaches us, as our messages say it.
     pub fn address(&self) -> SocketAddr {
         self.switchboard.station.advertised
+    }
+
+    /// Returns once the faxes of all calls that came in are stored; to be asked when the gateway stops.
+    pub async fn received(&self) {
+        self.switchboard.arrivals.finished().await;
     }
 
     /// Every trunk by name, and why no call goes over it if none does.

@@ -108,11 +108,15 @@ mod tests {
     #[test]
     fn pages_before_the_first_are_left_out() {
         let three = tiff(&[98, 196, 98]);
-        let pages = |tiff: &[u8]| (0..9).take_while(|n| Directory::of_page(tiff, *n).is_some());
-        assert_eq!(pages(&three).count(), 3);
+        let pages = |tiff: &[u8]| {
+            (0..9)
+                .take_while(|n| Directory::of_page(tiff, *n).is_some())
+                .count()
+        };
+        assert_eq!(pages(&three), 3);
         assert_eq!(from_page(three.clone(), 0), Some(three.clone()));
         let rest = from_page(three.clone(), 1).unwrap();
-        assert_eq!(pages(&rest).count(), 2);
+        assert_eq!(pages(&rest), 2);
         assert!(is_fine(&rest) && !is_fine(&three));
         assert_eq!(from_page(three, 3), None);
     }

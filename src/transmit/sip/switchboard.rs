@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::sync::watch;
 
 use super::endpoint::Station;
+use super::incoming::Arrivals;
 use super::media::MediaPorts;
 use super::media::local_towards;
 use super::trunk::Trunk;
@@ -36,6 +37,8 @@ pub(super) struct Switchboard {
     pub(super) workers: Workers,
     /// How fast pages go.
     pub(super) pacing: Pacing,
+    /// What calls that come in share.
+    pub(super) arrivals: Arrivals,
     /// All trunks, in order.
     pub(super) trunks: Vec<Arc<Trunk>>,
     /// The sockets and the stack.
