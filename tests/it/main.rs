@@ -36,6 +36,7 @@ mod hostile;
 mod hylafax_peer;
 mod interfax;
 mod kill_nine;
+mod lines_worker;
 mod locked_lists;
 mod locking;
 mod logins;
