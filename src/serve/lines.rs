@@ -1,5 +1,6 @@
 //! Opens the transports that are configured, and tells operators how they are.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::transmit::FaxTransport;
 use crate::transmit::Inbound;
 use crate::transmit::exchange::Exchange;
 use crate::transmit::exchange::Kinds;
+use crate::transmit::hylafax::HylafaxTransport;
 use crate::transmit::interfax::InterfaxTransport;
 use crate::transmit::journal::Journal;
 use crate::transmit::line::Pacing;
@@ -27,6 +29,7 @@ use crate::transmit::line::Workers;
 use crate::transmit::loopback::LoopbackTransport;
 use crate::transmit::sip::SipSetup;
 use crate::transmit::sip::SipTransport;
+use crate::transmit::spool::SpoolTransport;
 
 /// The journal is put aside at this size: about 70,000 calls, and as many in the file put aside before.
 const JOURNAL: u64 = 32 * 1024 * 1024;
@@ -59,7 +62,7 @@ impl Opening<'_> {
         let journal = journal.with_context(|| path.display().to_string())?;
         let mut kinds = Kinds::new();
         for kind in self.kinds() {
-            kinds.insert(kind, self.transport(kind).await?);
+            kinds.insert(kind, self.transport(kind, &journal).await?);
         }
         let routes = self.config.transport.clone();
         let clock = Arc::clone(&self.clock);
@@ -67,7 +70,7 @@ impl Opening<'_> {
             .with_context(|| format!("[gateway] data_dir {}", data_dir.display()))
     }
 
-    fn kinds(&self) -> Vec<TransportKind> {
+    fn kinds(&self) -> BTreeSet<TransportKind> {
         let transport = &self.config.transport;
         let tables = [
             (TransportKind::Hylafax, transport.hylafax.is_some()),
@@ -80,21 +83,47 @@ impl Opening<'_> {
         there.chain(transport.kinds()).collect()
     }
 
-    async fn transport(&mut self, kind: TransportKind) -> anyhow::Result<Arc<dyn FaxTransport>> {
+    async fn transport(
+        &mut self,
+        kind: TransportKind,
+        journal: &Journal,
+    ) -> anyhow::Result<Arc<dyn FaxTransport>> {
         match kind {
+            TransportKind::Hylafax => self.hylafax(),
             TransportKind::Interfax => self.interfax(),
             TransportKind::Loopback => self.loopback(),
-            TransportKind::Hylafax | TransportKind::Sip | TransportKind::Spool => {
-                anyhow::bail!("[transport] kind {:?} is not built in", kind.as_str())
-            }
+            TransportKind::Sip => self.sip(journal.clone()).await,
+            TransportKind::Spool => self.spool(),
         }
+    }
+
+    fn hylafax(&mut self) -> anyhow::Result<Arc<dyn FaxTransport>> {
+        const HERE: &str = "[transport.hylafax]";
+        let config = &self.config;
+        let table = config.transport.hylafax.as_ref();
+        let hylafax = table.with_context(|| format!("{HERE} is missing"))?;
+        let password = hylafax.password_file.as_ref();
+        let opened = HylafaxTransport::new(
+            hylafax,
+            password.map(|file| self.password(file, HERE)).transpose()?,
+            &config.gateway.country,
+            &config.gateway.data_dir.join("calls"),
+            Arc::clone(&self.inbound),
+            Arc::clone(&self.clock),
+        );
+        let opened = Arc::new(opened.context(HERE)?);
+        let receiving = Arc::clone(&opened);
+        self.background(async move { receiving.receive().await });
+        Ok(opened)
     }
 
     fn interfax(&mut self) -> anyhow::Result<Arc<dyn FaxTransport>> {
         const HERE: &str = "[transport.interfax]";
         let table = self.config.transport.interfax.as_ref();
         let interfax = table.with_context(|| format!("{HERE} is missing"))?;
-        let password = self.password(interfax.password_file.as_ref(), HERE)?;
+        let password = interfax.password_file.as_ref();
+        let password = password.with_context(|| format!("{HERE} password_file is missing"))?;
+        let password = self.password(password, HERE)?;
         let data_dir = &self.config.gateway.data_dir;
         let clock = Arc::clone(&self.clock);
         let opened = InterfaxTransport::open(interfax, &password, data_dir, clock);
@@ -112,10 +141,8 @@ impl Opening<'_> {
             .with_context(|| format!("[transport.loopback] {}", loopback.directory.display()))?;
         Ok(Arc::new(opened))
     }
-}
 
-impl Opening<'_> {
-    async fn sip(&self) -> anyhow::Result<Arc<dyn FaxTransport>> {
+    async fn sip(&self, journal: Journal) -> anyhow::Result<Arc<dyn FaxTransport>> {
         const HERE: &str = "[transport.sip]";
         let table = self.config.transport.sip.clone();
         let config = table.with_context(|| format!("{HERE} is missing"))?;
@@ -135,13 +162,22 @@ impl Opening<'_> {
             pacing: Pacing::default(),
             clock: Arc::clone(&self.clock),
             inbound: Arc::clone(&self.inbound),
+            journal,
             stopping: self.stopping.clone(),
         });
         Ok(Arc::new(opened.await.context(HERE)?))
     }
 
-    fn password(&self, file: Option<&PasswordFile>, table: &str) -> anyhow::Result<Secret> {
-        let file = file.with_context(|| format!("{table} password_file is missing"))?;
+    fn spool(&self) -> anyhow::Result<Arc<dyn FaxTransport>> {
+        const HERE: &str = "[transport.spool]";
+        let table = self.config.transport.spool.as_ref();
+        let spool = table.with_context(|| format!("{HERE} is missing"))?;
+        let opened = SpoolTransport::open(spool, Arc::clone(&self.clock));
+        let opened = opened.with_context(|| format!("{HERE} {}", spool.directory.display()))?;
+        Ok(Arc::new(opened))
+    }
+
+    fn password(&self, file: &PasswordFile, table: &str) -> anyhow::Result<Secret> {
         file.read(&self.config_file)
             .with_context(|| format!("{table} password_file {file}"))
     }
