@@ -3,6 +3,7 @@
 mod durable;
 pub mod exchange;
 pub mod hylafax;
+pub mod interfax;
 pub mod journal;
 pub mod line;
 pub mod loopback;
@@ -80,6 +81,12 @@ impl Line {
     /// A line that is freed by dropping `held`.
     pub fn held(held: impl Any + Send + Sync) -> Self {
         Self(Some(Box::new(held)))
+    }
+
+    /// What is held, if it is a `T`; anything else is let go.
+    pub fn into_held<T: Any + Send + Sync>(self) -> Option<T> {
+        let held: Box<dyn Any> = self.0?;
+        held.downcast().ok().map(|held| *held)
     }
 }
 

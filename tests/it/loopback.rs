@@ -127,7 +127,7 @@ impl Desk {
         };
         let line = self.transport.line(&call.number).await;
         let outcome = self.transport.send(call, line, &notes).await;
-        let scratch = std::fs::read_dir(self.folder.path().join("line/calls"));
+        let scratch = std::fs::read_dir(self.folder.path().join("line/under-way"));
         assert_eq!(scratch.map_or(0, Iterator::count), 0, "no file is left");
         Made {
             outcome,

@@ -13,7 +13,7 @@ use faxpage::TiffLimits;
 use crate::transmit::Call;
 
 /// Where the files of calls are while they go on.
-const CALLS: &str = "calls";
+const CALLS: &str = "under-way";
 
 const LIMITS: TiffLimits = TiffLimits {
     max_pages: 100_000,
@@ -36,6 +36,7 @@ impl Folder {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
+        std::fs::create_dir(path.join(CALLS))?;
         Ok(Self(path.to_owned()))
     }
 
@@ -50,8 +51,11 @@ impl Folder {
             .0
             .join(CALLS)
             .join(format!("{}-{}", call.job, call.attempt));
-        std::fs::create_dir_all(&path)?;
-        Ok(Scratch(path))
+        // Not with what is above it: a folder that was taken away is not made anew.
+        match std::fs::create_dir(&path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            Ok(()) | Err(_) => Ok(Scratch(path)),
+        }
     }
 
     /// Writes the pages of a job that arrived, those of earlier calls first; durable when this returns.

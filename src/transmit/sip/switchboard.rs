@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::sync::watch;
 
 use super::endpoint::Station;
+use super::incoming::Arrivals;
 use super::media::MediaPorts;
 use super::media::local_towards;
 use super::trunk::Trunk;
@@ -17,6 +18,8 @@ use crate::fax::CountryCode;
 use crate::time::Clock;
 use crate::time::Timestamp;
 use crate::transmit::Inbound;
+use crate::transmit::line::Pacing;
+use crate::transmit::line::Workers;
 
 /// What all calls share.
 pub(super) struct Switchboard {
@@ -30,11 +33,17 @@ pub(super) struct Switchboard {
     pub(super) inbound: Arc<dyn Inbound>,
     /// Turns true when the gateway stops.
     pub(super) stopping: watch::Receiver<bool>,
+    /// Starts the processes that send and receive.
+    pub(super) workers: Workers,
+    /// How fast pages go.
+    pub(super) pacing: Pacing,
+    /// What calls that come in share.
+    pub(super) arrivals: Arrivals,
     /// All trunks, in order.
     pub(super) trunks: Vec<Arc<Trunk>>,
     /// The sockets and the stack.
     pub(super) station: Station,
-    /// Ports of media.
+    /// Ports of media, one for each call.
     pub(super) ports: MediaPorts,
     /// Told when a line is freed, and when a trunk goes out of service or comes back.
     pub(super) changed: Arc<Notify>,

@@ -1,6 +1,7 @@
 //! What an answer to our INVITE means: the one table from SIP codes (RFC 3261 section 21) and Q.850 causes
 //! (`Reason`, RFC 3326) to what becomes of the call.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::fax::Cause;
@@ -51,6 +52,16 @@ impl Refused {
             // These say what is wrong better than a cause of the telephone network behind them.
             (300..=399 | 401 | 407 | 415 | 488 | 606, _) => of_code(self.code),
             (code, _) => self.q850.and_then(of_q850).unwrap_or(of_code(code)),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it answered {}", self.code)?;
+        match self.q850 {
+            Some(cause) => write!(f, " (Q.850 cause {cause})"),
+            None => Ok(()),
         }
     }
 }

@@ -99,18 +99,29 @@ impl Ours {
         }
     }
 
+    /// What was said last, once more; empty if nothing was.
+    pub fn again(&self) -> String {
+        self.last
+            .as_ref()
+            .map_or_else(String::new, |streams| self.text(streams))
+    }
+
     /// The whole text; its version is one more if it is not what was said before.
     fn finish(&mut self, streams: String) -> String {
         if self.last.as_ref().is_some_and(|last| *last != streams) {
             self.version += 1;
         }
-        let (session, version, host) = (self.session, self.version, self.at.ip());
-        let family = if host.is_ipv4() { "IP4" } else { "IP6" };
-        let text = format!(
-            "v=0\r\no=faxgate {session} {version} IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n{streams}"
-        );
+        let text = self.text(&streams);
         self.last = Some(streams);
         text
+    }
+
+    fn text(&self, streams: &str) -> String {
+        let (session, version, host) = (self.session, self.version, self.at.ip());
+        let family = if host.is_ipv4() { "IP4" } else { "IP6" };
+        format!(
+            "v=0\r\no=faxgate {session} {version} IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n{streams}"
+        )
     }
 }
 
