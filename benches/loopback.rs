@@ -122,7 +122,9 @@ fn spent() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let (_, after_the_name) = stat.rsplit_once(')').unwrap();
     let fields = after_the_name.split_whitespace().skip(11).take(2);
-    fields.map(|ticks| ticks.parse::<f64>().unwrap() * 10.0).sum()
+    fields
+        .map(|ticks| ticks.parse::<f64>().unwrap() * 10.0)
+        .sum()
 }
 
 fn main() -> ExitCode {
