@@ -35,6 +35,7 @@ mod gateway;
 mod hostile;
 mod hylafax_peer;
 mod kill_nine;
+mod lines_worker;
 mod locked_lists;
 mod locking;
 mod logins;
