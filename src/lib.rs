@@ -16,7 +16,7 @@
 //! * [`notify`] - mail about results, locks and received faxes
 //! * [`receive`] - a fax arrives
 //!
-//! People: [`account`]. Ground: [`storage`], [`record`]. Operators: [`monitor`].
+//! People: [`account`]. Ground: [`storage`], [`record`], [`confine`] (shutting child processes in). Operators: [`monitor`].
 //!
 //! Words everybody uses: [`fax`], [`lock`], [`refusal`], [`secret`], [`smtp`], [`status`], [`time`].
 
@@ -25,6 +25,7 @@ pub mod admit;
 pub mod authenticate;
 pub mod cli;
 pub mod config;
+pub mod confine;
 pub mod dispatch;
 pub mod fax;
 pub mod ingress;

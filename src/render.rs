@@ -37,6 +37,7 @@ pub use preview::png_pages;
 pub use preview::png_stamped;
 pub use receipt::with_receipt;
 pub use received::check_received;
+pub use received::salvage_received;
 pub use received::to_pdf;
 pub use renderer::Renderer;
 pub use worker::SUBCOMMAND;

@@ -66,7 +66,7 @@ pub(super) type Texts = Vec<(String, Option<String>)>;
 pub(super) type Lines = BTreeMap<String, usize>;
 
 /// Keys of the main file that have no value of their own unless they are written.
-const WITHOUT_DEFAULT: [&str; 10] = [
+const WITHOUT_DEFAULT: [&str; 16] = [
     "dns.servers",
     "gateway.profiles",
     "lock.lasts",
@@ -75,6 +75,12 @@ const WITHOUT_DEFAULT: [&str; 10] = [
     "tls.certificate",
     "tls.client_ca",
     "tls.key",
+    "transport.hylafax",
+    "transport.interfax",
+    "transport.loopback.numbers",
+    "transport.route",
+    "transport.sip",
+    "transport.spool",
     "verify",
     "web",
 ];

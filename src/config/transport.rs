@@ -1,10 +1,9 @@
 //! `[transport]`: how calls are made.
 
+mod loopback;
 mod password_file;
 mod sip;
 mod upstream;
-
-use std::path::PathBuf;
 
 use toml::Table;
 use toml::Value;
@@ -17,6 +16,9 @@ use super::show;
 use crate::fax::CountryCode;
 use crate::fax::FaxNumber;
 
+pub use loopback::Loopback;
+pub use loopback::Phase;
+pub use loopback::Script;
 pub use password_file::PasswordFile;
 pub use sip::NumberFormat;
 pub use sip::PortRange;
@@ -73,15 +75,6 @@ pub struct Route {
     pub kind: Kind,
 }
 
-/// `[transport.loopback]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Loopback {
-    /// Folder of the pages and of `calls.jsonl`; relative to the working directory.
-    pub directory: PathBuf,
-    /// How many times faster than a real line a call is.
-    pub speed: u32,
-}
-
 const KINDS: [(&str, Kind); 5] = [
     ("loopback", Kind::Loopback),
     ("sip", Kind::Sip),
@@ -117,15 +110,6 @@ impl Default for Transport {
     }
 }
 
-impl Default for Loopback {
-    fn default() -> Self {
-        Self {
-            directory: "var/loopback".into(),
-            speed: 100,
-        }
-    }
-}
-
 impl Transport {
     pub(super) fn read(section: &mut Section<'_, '_>, country: &CountryCode) -> Self {
         let said = section.optional("kind", |value| forms::word(value, &KINDS));
@@ -133,7 +117,7 @@ impl Transport {
         let transport = Self {
             kind: said.or_else(|| routes.is_empty().then_some(Kind::Loopback)),
             routes,
-            loopback: section.table("loopback", Loopback::read),
+            loopback: section.table("loopback", |table| Loopback::read(table, country)),
             sip: table_if_there(section, "sip", Sip::read),
             hylafax: table_if_there(section, "hylafax", Hylafax::read),
             interfax: table_if_there(section, "interfax", Interfax::read),
@@ -219,7 +203,34 @@ impl Transport {
     }
 }
 
-/// What `read` makes of the table at `key`; its keys are known even where it is missing.
+/// The host and the port of `host:port`, or `port` where none is said; an IPv6 address in brackets loses them.
+fn host_and_port(text: &str, port: u16) -> Option<(&str, u16)> {
+    let (host, said) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, after) = rest.split_once(']')?;
+            host.parse::<std::net::Ipv6Addr>().ok()?;
+            let said = match after {
+                "" => None,
+                after => Some(after.strip_prefix(':')?),
+            };
+            return Some((host, port_or(said, port)?));
+        }
+        None => match text.split_once(':') {
+            Some((host, said)) => (host, Some(said)),
+            None => (text, None),
+        },
+    };
+    forms::is_domain(host).then_some((host, port_or(said, port)?))
+}
+
+fn port_or(said: Option<&str>, port: u16) -> Option<u16> {
+    match said {
+        Some(said) => said.parse().ok().filter(|port| *port > 0),
+        None => Some(port),
+    }
+}
+
+/// What `read` makes of the table at `key`, if it is there.
 fn table_if_there<'t, T>(
     section: &mut Section<'_, 't>,
     key: &'static str,
@@ -227,7 +238,7 @@ fn table_if_there<'t, T>(
 ) -> Option<T> {
     match section.has(key) {
         true => Some(section.table(key, read)),
-        false => None,
+        false => section.optional(key, |_| Ok(())).and(None),
     }
 }
 
@@ -263,21 +274,85 @@ fn prefix(value: &DeValue<'_>, country: &CountryCode) -> Result<String, Bad> {
     prefix.ok_or_else(|| Bad::new("these are no first digits of numbers", accepted))
 }
 
-impl Loopback {
-    fn read(section: &mut Section<'_, '_>) -> Self {
-        let default = Self::default();
-        Self {
-            directory: section.or("directory", default.directory, forms::path),
-            speed: section.or("speed", default.speed, |value| {
-                forms::number(value, 1..=1_000_000)
-            }),
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn transport(text: &str) -> Result<Transport, String> {
+        let config = Config::parse(Path::new("x.toml"), text).map_err(|m| m.to_string())?;
+        Ok(config.transport)
+    }
+
+    fn number(digits: &str) -> FaxNumber {
+        FaxNumber::parse(digits, &CountryCode::JAPAN).unwrap()
+    }
+
+    #[test]
+    fn the_longest_prefix_says_where_a_number_goes() {
+        let text = "[transport.spool]\n[[transport.route]]\nprefix = \"81\"\nkind = \"spool\"\n\
+                    [[transport.route]]\nprefix = \"03\"\nkind = \"loopback\"";
+        let routed = transport(text).unwrap();
+        assert_eq!(routed.route(&number("0312345678")), Some(Kind::Loopback));
+        assert_eq!(routed.route(&number("0612345678")), Some(Kind::Spool));
+        assert_eq!(routed.route(&number("+12125550100")), None, "nowhere");
+        let text = format!("{text}\n[transport]\nkind = \"loopback\"");
+        let routed = transport(&text).unwrap();
+        assert_eq!(routed.route(&number("+12125550100")), Some(Kind::Loopback));
+        let default = transport("").unwrap();
+        assert_eq!(default.route(&number("0312345678")), Some(Kind::Loopback));
+    }
+
+    #[test]
+    fn a_kind_that_is_used_has_its_table() {
+        for (text, mistake) in [
+            ("[transport]\nkind = \"sip\"", "[transport.sip] is missing"),
+            (
+                "[[transport.route]]\nprefix = \"\"\nkind = \"hylafax\"",
+                "[transport.hylafax] is missing",
+            ),
+            ("[transport.sip]", "there is no trunk"),
+            ("[transport.interfax]\nuser = \"u\"", "this key is missing"),
+            (
+                "[transport.spool]\n[[transport.route]]\nprefix = \"8\"\nkind = \"spool\"\n\
+                 [[transport.route]]\nprefix = \"8\"\nkind = \"spool\"",
+                "the same prefix",
+            ),
+            (
+                "[transport.hylafax]\nserver = \"a\"\nreceive = true",
+                "the number that is called there is missing",
+            ),
+        ] {
+            let mistakes = transport(text).unwrap_err();
+            assert!(mistakes.contains(mistake), "{text}: {mistakes}");
         }
     }
 
-    fn show(&self) -> Table {
-        show::table([
-            ("directory", show::text(self.directory.display())),
-            ("speed", show::number(self.speed)),
-        ])
+    #[test]
+    fn a_trunk_registers_where_it_has_a_user_and_its_password_is_read_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("p"), "s3cret\nno\n").unwrap();
+        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        let main = folder.path().join("x.toml");
+        let text = "[transport]\nkind = \"sip\"\n[[transport.sip.trunk]]\nname = \"a\"\nproxy = \"sip:192.0.2.1\"\n";
+        let read = |more: &str| Config::parse(&main, &format!("{text}{more}"));
+        let plain = read("").unwrap().transport.sip.unwrap();
+        assert!(!plain.trunks[0].register);
+        let known = read("user = \"u\"\npassword_file = \"p\"").unwrap();
+        let trunk = &known.transport.sip.as_ref().unwrap().trunks[0];
+        assert!(trunk.register);
+        let password = trunk.password_file.as_ref().unwrap().read(&main).unwrap();
+        assert_eq!(password.expose(), "s3cret");
+        assert!(!known.effective().contains("s3cret"));
+        for bad in [
+            "user = \"u\"\npassword_file = \"empty\"",
+            "user = \"u\"\npassword_file = \"none\"",
+            "password_file = \"p\"",
+            "register = true",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -4,7 +4,6 @@
 //! nothing of value, can open nothing and has a budget of memory and processor time. It reads frames
 //! from its standard input and answers on its standard output; see `frame`.
 
-mod confine;
 pub(super) mod frame;
 
 use std::io;
@@ -13,12 +12,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use frame::Budget;
-use frame::Confinement;
 use frame::Reply;
 use frame::Request;
 
 use super::convert;
 use super::convert::Settings;
+use crate::confine;
+use crate::confine::Allowance;
 use crate::fax::Document;
 use crate::fax::DocumentKind;
 use crate::fax::Resolution;
@@ -38,7 +38,13 @@ pub fn worker_main() -> ExitCode {
 
 fn serve(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     let budget: Budget = frame::read_json(from)?;
-    let confinement: Confinement = confine::confine(&budget);
+    let confinement = confine::confine(&Allowance {
+        memory: budget.memory,
+        cpu_seconds: budget.cpu_seconds,
+        file_size: 0,
+        folder: None,
+        sockets: false,
+    });
     frame::write_json(to, &confinement)?;
     let request: Request = frame::read_json(from)?;
     let mut documents = Vec::new();

@@ -18,6 +18,7 @@ const ALL: &[(i64, &str)] = &[
     (9, include_str!("migrations/0009-settings.sql")),
     (10, include_str!("migrations/0010-compose.sql")),
     (11, include_str!("migrations/0011-lines.sql")),
+    (12, include_str!("migrations/0012-partial.sql")),
 ];
 
 /// Brings the schema up to date.

@@ -8,6 +8,7 @@ use crate::fax::Media;
 use crate::status::Status;
 use crate::storage::events::EventRow;
 use crate::web::Site;
+use crate::web::faxes::words as faxes;
 use crate::web::page::Moment;
 use crate::web::send;
 use crate::web::words::Words;
@@ -159,7 +160,12 @@ fn detail(event: &EventRow, t: &Words, language: Language) -> String {
     });
     let facts = match event.kind.as_str() {
         "received" => [text("sender"), None, None],
-        "rendered" | "arrived" => [number("pages").map(pages), None, None],
+        "rendered" => [number("pages").map(pages), None, None],
+        "arrived" => {
+            let partial = json.get("partial").and_then(Json::as_bool) == Some(true);
+            let partial = partial.then(|| faxes::of(language).partial.to_owned());
+            [number("pages").map(pages), partial, None]
+        }
         "dialled" => [number("attempt").map(|n| format!("{n}.")), None, None],
         "line" => [text("line"), None, None],
         "carried" => [text("media").and_then(|word| carried(&word)), None, None],

@@ -97,34 +97,36 @@ pub(crate) fn quiet() {
 /// Where the callbacks write.
 ///
 /// A pointer and no box, because the C side holds it too; whoever owns a `Desk` frees the C state first.
-pub(crate) struct Desk(NonNull<Ledger>);
+pub(crate) struct Desk<T = Ledger>(NonNull<T>);
 
-impl Desk {
+impl<T: Default> Desk<T> {
     /// An empty one.
     pub(crate) fn new() -> Self {
         Self(NonNull::from(Box::leak(Box::default())))
     }
+}
 
+impl<T> Desk<T> {
     /// The pointer that the callbacks get.
     pub(crate) fn user(&self) -> *mut c_void {
         self.0.as_ptr().cast()
     }
 
     /// What is on it.
-    pub(crate) fn ledger(&self) -> &Ledger {
+    pub(crate) fn ledger(&self) -> &T {
         // SAFETY: the ledger lives as long as self. Callbacks write only while a C function runs, which takes its line by
         // `&mut`, so that this reference is over by then.
         unsafe { self.0.as_ref() }
     }
 
     /// What is on it, to be taken.
-    pub(crate) fn ledger_mut(&mut self) -> &mut Ledger {
+    pub(crate) fn ledger_mut(&mut self) -> &mut T {
         // SAFETY: as in `ledger`; `&mut self` makes it the only reference.
         unsafe { self.0.as_mut() }
     }
 }
 
-impl Drop for Desk {
+impl<T> Drop for Desk<T> {
     fn drop(&mut self) {
         // SAFETY: it came from Box::leak, once, and the C state that knew it is freed (see the type).
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });

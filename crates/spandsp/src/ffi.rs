@@ -1,4 +1,5 @@
-//! The declarations of SpanDSP 0.0.6 that we use, from its headers t30.h, t30_api.h, t38_terminal.h, t38_core.h and fax.h.
+//! The declarations of SpanDSP 0.0.6 that we use, from its headers t30.h, t30_api.h, t38_terminal.h, t38_core.h, fax.h
+//! and, for tests, t31.h and at_interpreter.h.
 //!
 //! They are by hand: a few functions over opaque pointers, one struct that is read, no tool at build time.
 
@@ -190,4 +191,60 @@ unsafe extern "C" {
     pub(crate) fn t30_get_transfer_statistics(t30: *mut T30State, stats: *mut Stats);
     pub(crate) fn t30_call_active(t30: *mut T30State) -> c_int;
     pub(crate) fn t30_terminate(t30: *mut T30State);
+}
+
+/// A modem (`t31_state_t`).
+#[cfg(feature = "modem")]
+#[repr(C)]
+pub(crate) struct ModemState {
+    _opaque: [u8; 0],
+}
+
+/// The AT command interpreter of a modem (`at_state_t`).
+#[cfg(feature = "modem")]
+#[repr(C)]
+pub(crate) struct AtState {
+    _opaque: [u8; 0],
+}
+
+/// Takes bytes for the software on the serial side; 0 is good.
+#[cfg(feature = "modem")]
+pub(crate) type AtTxHandler =
+    unsafe extern "C" fn(*mut AtState, *mut c_void, *const u8, usize) -> c_int;
+
+/// Hears what a modem wants of the line: an operation, and a text or a number in the clothes of a pointer.
+#[cfg(feature = "modem")]
+pub(crate) type ControlHandler =
+    unsafe extern "C" fn(*mut ModemState, *mut c_void, c_int, *const c_char) -> c_int;
+
+/// Call the number that is the argument (`AT_MODEM_CONTROL_CALL`).
+#[cfg(feature = "modem")]
+pub(crate) const CONTROL_CALL: c_int = 0;
+/// Pick up (`AT_MODEM_CONTROL_ANSWER`).
+#[cfg(feature = "modem")]
+pub(crate) const CONTROL_ANSWER: c_int = 1;
+/// Hang up (`AT_MODEM_CONTROL_HANGUP`).
+#[cfg(feature = "modem")]
+pub(crate) const CONTROL_HANGUP: c_int = 2;
+/// The software may send (1) or has to wait (0) (`AT_MODEM_CONTROL_CTS`).
+#[cfg(feature = "modem")]
+pub(crate) const CONTROL_CTS: c_int = 7;
+
+#[cfg(feature = "modem")]
+unsafe extern "C" {
+    pub(crate) fn t31_init(
+        modem: *mut ModemState,
+        bytes: AtTxHandler,
+        bytes_user: *mut c_void,
+        control: ControlHandler,
+        control_user: *mut c_void,
+        packets: TxPacketHandler,
+        packets_user: *mut c_void,
+    ) -> *mut ModemState;
+    pub(crate) fn t31_free(modem: *mut ModemState) -> c_int;
+    pub(crate) fn t31_set_mode(modem: *mut ModemState, t38: c_int);
+    pub(crate) fn t31_get_t38_core_state(modem: *mut ModemState) -> *mut CoreState;
+    pub(crate) fn t31_call_event(modem: *mut ModemState, event: c_int);
+    pub(crate) fn t31_at_rx(modem: *mut ModemState, bytes: *const c_char, length: c_int) -> c_int;
+    pub(crate) fn t31_t38_send_timeout(modem: *mut ModemState, samples: c_int) -> c_int;
 }

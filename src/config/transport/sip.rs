@@ -3,12 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use toml::Table;
 use toml::Value;
 use toml::de::DeValue;
 
 use super::PasswordFile;
+use super::host_and_port;
 use crate::config::forms;
 use crate::config::forms::Bad;
 use crate::config::section::Section;
@@ -44,6 +46,9 @@ pub struct Trunk {
     pub user: Option<String>,
     /// Our password (digest, RFC 8760).
     pub password_file: Option<PasswordFile>,
+    /// Whose certificates are taken over TLS besides those that the system trusts: a file in PEM, relative to the
+    /// configuration file's folder.
+    pub ca_file: Option<PathBuf>,
     /// Whether we register there, so that calls come in.
     pub register: bool,
     /// Calls at a time at most, both ways.
@@ -168,6 +173,7 @@ impl Trunk {
             domain: section.optional("domain", forms::domain),
             user,
             password_file,
+            ca_file: section.optional("ca_file", forms::path),
             register,
             lines: section.or("lines", 30, |value| forms::number(value, 1..=10_000)),
             calls_per_second: section.or("calls_per_second", 5, |value| {
@@ -196,6 +202,8 @@ impl Trunk {
         insert("domain", self.domain.as_ref().map(show::text));
         insert("user", self.user.as_ref().map(show::text));
         insert("password_file", self.password_file.as_ref().map(show::text));
+        let ca_file = self.ca_file.as_ref();
+        insert("ca_file", ca_file.map(|file| show::text(file.display())));
         shown
     }
 }
@@ -236,23 +244,9 @@ impl SipUri {
             ("transport=tcp", false) => Wire::Tcp,
             (_, _) => return None,
         };
-        let (host, port) = match place.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.starts_with('[') => {
-                (host, Some(port))
-            }
-            Some(_) | None => (place, None),
-        };
-        let host = match host.strip_prefix('[') {
-            Some(rest) => rest.strip_suffix(']')?,
-            None => host,
-        };
-        let is_host = forms::is_domain(host) || host.parse::<IpAddr>().is_ok();
         let default = if wire == Wire::Tls { 5061 } else { 5060 };
-        let port = match port {
-            Some(port) => port.parse().ok().filter(|port| *port > 0)?,
-            None => default,
-        };
-        is_host.then(|| Self {
+        let (host, port) = host_and_port(place, default)?;
+        Some(Self {
             host: host.to_owned(),
             port,
             wire,
@@ -325,4 +319,38 @@ fn port_range(value: &DeValue<'_>) -> Result<PortRange, Bad> {
         (first >= 1024 && first < last).then_some(PortRange { first, last })
     });
     range.ok_or_else(|| Bad::new("these are no ports", accepted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_an_address_with_what_carries_it() {
+        for (text, shown) in [
+            ("sip:192.0.2.1", Some("sip:192.0.2.1:5060;transport=udp")),
+            (
+                "sip:[::1];transport=tls",
+                Some("sip:[::1]:5061;transport=tls"),
+            ),
+            (
+                "sip:[::1]:7;transport=TCP",
+                Some("sip:[::1]:7;transport=tcp"),
+            ),
+            ("sips:a.example", Some("sip:a.example:5061;transport=tls")),
+            (
+                "sip:a.example:5070;transport=udp",
+                Some("sip:a.example:5070;transport=udp"),
+            ),
+            ("a.example", None),
+            ("sip:user@a.example", None),
+            ("sip:a.example:0", None),
+            ("sip:[::1", None),
+            ("sips:a.example;transport=udp", None),
+            ("sip:a.example;transport=sctp", None),
+        ] {
+            let parsed = SipUri::parse(text).map(|uri| uri.to_string());
+            assert_eq!(parsed.as_deref(), shown, "{text}");
+        }
+    }
 }

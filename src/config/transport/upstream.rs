@@ -7,6 +7,7 @@ use toml::Table;
 use toml::de::DeValue;
 
 use super::PasswordFile;
+use super::host_and_port;
 use crate::config::forms;
 use crate::config::forms::Bad;
 use crate::config::section::Section;
@@ -162,17 +163,10 @@ fn with_password(mut shown: Table, file: Option<&PasswordFile>) -> Table {
 fn server(value: &DeValue<'_>) -> Result<String, Bad> {
     let text = forms::text(value)?;
     let accepted = "a host and perhaps a port, such as \"127.0.0.1:4559\"";
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.starts_with('[') => (host, port),
-        Some(_) | None => (text.as_str(), "4559"),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let is_host = forms::is_domain(host) || host.parse::<std::net::IpAddr>().is_ok();
-    let port = port.parse::<u16>().ok().filter(|port| *port > 0);
-    match (is_host, port) {
-        (true, Some(port)) if host.contains(':') => Ok(format!("[{host}]:{port}")),
-        (true, Some(port)) => Ok(format!("{host}:{port}")),
-        (_, _) => Err(Bad::new("this is no address of a server", accepted)),
+    match host_and_port(&text, 4559) {
+        Some((host, port)) if host.contains(':') => Ok(format!("[{host}]:{port}")),
+        Some((host, port)) => Ok(format!("{host}:{port}")),
+        None => Err(Bad::new("this is no address of a server", accepted)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What parent and worker say to each other: frames of a length (32 bits, little-endian) and bytes.
 //!
-//! Parent: [`Budget`]. Worker: [`Confinement`]. Parent, if that satisfies it: [`Request`] and one
+//! Parent: [`Budget`]. Worker: [`crate::confine::Confinement`]. Parent, if that satisfies it: [`Request`] and one
 //! frame for the bytes of each document. Worker: [`Reply`] several times, and after
 //! [`Reply::Done`] one frame with the TIFF file.
 
@@ -24,13 +24,6 @@ pub(in crate::render) struct Budget {
     pub(in crate::render) memory: u64,
     /// Processor time in seconds.
     pub(in crate::render) cpu_seconds: u64,
-}
-
-/// What of the confinement is in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::render) struct Confinement {
-    /// What is missing, for the log; empty if the worker is fully confined.
-    pub(in crate::render) missing: Vec<String>,
 }
 
 /// The documents and how they are to become pages.

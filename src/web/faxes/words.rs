@@ -52,6 +52,8 @@ words! {
     n_attempts: "Calls", "発信回数";
     job_id: "Fax ID", "FAX ID";
     as_sent: "As the recipient gets them, with the header line.", "ヘッダー行を含む、相手先に届くとおりの画像です。";
+    partial: "partial", "途中まで";
+    partial_hint: "The call was cut off. Only the pages that arrived whole are here; there may have been more.", "通信が途中で切れました。最後まで届いたページのみを保存しています。続きのページは届いていない可能性があります。";
     unread: "unread", "未読";
     read: "read", "既読";
     mark_read: "Mark as read", "既読にする";

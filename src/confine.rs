@@ -1,8 +1,9 @@
-//! Shutting a worker in: what it does not need, the kernel denies from here on.
+//! Shutting a child process of ours in: what it does not need, the kernel denies from here on.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::UdpSocket;
+use std::path::Path;
 
 use landlock::ABI;
 use landlock::Access;
@@ -10,8 +11,11 @@ use landlock::AccessFs;
 use landlock::AccessNet;
 use landlock::CompatLevel;
 use landlock::Compatible;
+use landlock::PathBeneath;
+use landlock::PathFd;
 use landlock::Ruleset;
 use landlock::RulesetAttr;
+use landlock::RulesetCreatedAttr;
 use landlock::RulesetStatus;
 use landlock::Scope;
 use rlimit::Resource;
@@ -24,37 +28,58 @@ use seccompiler::SeccompCmpOp;
 use seccompiler::SeccompCondition;
 use seccompiler::SeccompFilter;
 use seccompiler::SeccompRule;
-
-use super::frame::Budget;
-use super::frame::Confinement;
+use serde::Deserialize;
+use serde::Serialize;
 
 type Failure = Box<dyn std::error::Error>;
+
+/// What a process may use up, and what it may still do.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance<'a> {
+    /// Address space in bytes.
+    pub memory: u64,
+    /// Processor time in seconds.
+    pub cpu_seconds: u64,
+    /// The longest file that it may write, in bytes.
+    pub file_size: u64,
+    /// The only folder whose files it may open, read and write; `None` is none at all.
+    pub folder: Option<&'a Path>,
+    /// Whether it may wait for its sockets, send and receive. It can open none in any case.
+    pub sockets: bool,
+}
+
+/// What of the confinement is in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// What is missing, for the log; empty if the process is fully confined.
+    pub missing: Vec<String>,
+}
 
 /// Confines this process for good and tries out whether it holds.
 ///
 /// Each measure is taken even if another fails; the parent decides whether what is missing matters.
-pub(super) fn confine(budget: &Budget) -> Confinement {
+pub fn confine(allowance: &Allowance<'_>) -> Confinement {
     let mut missing = Vec::new();
     let mut note = |measure: &str, result: Result<(), Failure>| {
         if let Err(error) = result {
             missing.push(format!("{measure}: {error}"));
         }
     };
-    note("limits", limit(budget));
+    note("limits", limit(allowance));
     note("process", detach());
-    note("landlock", no_files_no_network());
-    note("seccomp", few_calls());
+    note("landlock", few_files_no_network(allowance.folder));
+    note("seccomp", few_calls(allowance));
     note("trial", attempt_escape());
     Confinement { missing }
 }
 
 /// Budgets. The soft limit of processor time is the one that ends the process with SIGXCPU, which the
 /// parent tells apart from being killed by somebody.
-fn limit(budget: &Budget) -> Result<(), Failure> {
-    let cpu = budget.cpu_seconds.max(1);
-    rlimit::setrlimit(Resource::AS, budget.memory, budget.memory)?;
+fn limit(allowance: &Allowance<'_>) -> Result<(), Failure> {
+    let cpu = allowance.cpu_seconds.max(1);
+    rlimit::setrlimit(Resource::AS, allowance.memory, allowance.memory)?;
     rlimit::setrlimit(Resource::CPU, cpu, cpu.saturating_add(1))?;
-    rlimit::setrlimit(Resource::FSIZE, 0, 0)?;
+    rlimit::setrlimit(Resource::FSIZE, allowance.file_size, allowance.file_size)?;
     rlimit::setrlimit(Resource::CORE, 0, 0)?;
     rlimit::setrlimit(Resource::NOFILE, 16, 16)?;
     Ok(())
@@ -67,27 +92,34 @@ fn detach() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A ruleset without a single rule: no file, no port, no signal to others. Older kernels know less of
+/// A ruleset with at most one rule: no file outside of the folder, no port, no signal to others. Older kernels know less of
 /// this; that files are closed is the part that must hold, the rest is denied by `few_calls` as well.
-fn no_files_no_network() -> Result<(), Failure> {
+fn few_files_no_network(folder: Option<&Path>) -> Result<(), Failure> {
     let abi = ABI::V6;
-    let status = Ruleset::default()
+    let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
-        .create()?
-        .restrict_self()?;
-    match status.ruleset {
+        .create()?;
+    if let Some(folder) = folder {
+        let files =
+            AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg;
+        rules = rules.add_rule(PathBeneath::new(PathFd::new(folder)?, files))?;
+    }
+    match rules.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
         RulesetStatus::NotEnforced => Err("not in this kernel".into()),
     }
 }
 
-/// Leaves the calls that computing, memory and the two pipes need; all others fail with EPERM.
-fn few_calls() -> Result<(), Failure> {
+/// Leaves the calls that are allowed; all others fail with EPERM.
+fn few_calls(allowance: &Allowance<'_>) -> Result<(), Failure> {
+    let files = allowance.folder.map_or(&[][..], |_| FILES);
+    let sockets = if allowance.sockets { SOCKETS } else { &[] };
+    let calls = COMPUTING.iter().chain(files).chain(sockets);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        CALLS.iter().map(|call| (*call, Vec::new())).collect();
+        calls.map(|call| (*call, Vec::new())).collect();
     // New memory must not be executable.
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         rules.insert(call, vec![without_exec()?]);
@@ -108,8 +140,9 @@ fn without_exec() -> Result<SeccompRule, Failure> {
     Ok(SeccompRule::new(vec![condition])?)
 }
 
-/// mmap and mprotect are added with a condition. No open, no socket, no exec, no new thread.
-const CALLS: &[i64] = &[
+/// What computing, memory and what is open already need. mmap and mprotect are added with a condition. No open, no socket, no
+/// exec, no new thread.
+const COMPUTING: &[i64] = &[
     libc::SYS_brk,
     libc::SYS_clock_gettime,
     libc::SYS_close,
@@ -138,7 +171,19 @@ const CALLS: &[i64] = &[
     libc::SYS_writev,
 ];
 
-/// Believes nothing that it has not tried: a file and a socket must be out of reach.
+/// What files need; which ones is the folder's matter.
+const FILES: &[i64] = &[
+    libc::SYS_fdatasync,
+    libc::SYS_ftruncate,
+    libc::SYS_lseek,
+    libc::SYS_newfstatat,
+    libc::SYS_openat,
+];
+
+/// What sockets need that are open already.
+const SOCKETS: &[i64] = &[libc::SYS_ppoll, libc::SYS_recvfrom, libc::SYS_sendto];
+
+/// Believes nothing that it has not tried: a file outside and a socket must be out of reach.
 fn attempt_escape() -> Result<(), Failure> {
     if File::open("/").is_ok() || File::open("/proc/self/exe").is_ok() {
         return Err("a file could be opened".into());
