@@ -26,6 +26,7 @@ use crate::authenticate::Authenticator;
 use crate::config::Config;
 use crate::config::KeyPair;
 use crate::config::Loaded;
+use crate::dispatch;
 use crate::dispatch::AtWork;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::PageCache;
@@ -86,6 +87,7 @@ impl Gateway {
     pub async fn start(setup: Setup) -> anyhow::Result<Self> {
         ingress::describe_metrics();
         web::describe_metrics();
+        dispatch::describe_metrics();
         exchange::describe_metrics();
         let config = Arc::new(setup.loaded.config.clone());
         let store = open_store(&config)?;
