@@ -11,6 +11,7 @@ use crate::authenticate::Standing;
 use crate::config::Account;
 use crate::config::Destinations;
 use crate::fax::Destination;
+use crate::fax::SubAddress;
 use crate::lock::Use;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
@@ -33,6 +34,8 @@ pub struct Admitted {
 pub struct AdmittedJob {
     /// Canonical destination, or the name of a list that is refused whole.
     pub destination: String,
+    /// Whom it is for behind the number.
+    pub sub_address: Option<SubAddress>,
     /// Name of the contact; empty if unknown.
     pub contact: String,
     /// Whether it came from a list.
@@ -150,7 +153,7 @@ struct Asked<'a> {
     account: &'a Account,
     standing: Standing,
     rules: &'a Destinations,
-    seen: HashSet<String>,
+    seen: HashSet<(String, Option<SubAddress>)>,
     jobs: Vec<AdmittedJob>,
     unknown_lists: usize,
     /// The recipient being looked at.
@@ -160,14 +163,19 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn add(&mut self, recipient: &Recipient) {
         match recipient {
-            Recipient::Fax(destination) => {
+            Recipient::Fax(destination, sub_address) => {
                 let fate = match self.standing {
                     Standing::LockedUnproved if Use::SendByPassword.stops_while_locked() => STOPPED,
                     Standing::LockedUnproved | Standing::ListsLocked(_) | Standing::Proved(_) => {
                         fate_of(destination, self.rules)
                     }
                 };
-                self.push(destination.canonical(), "", false, fate);
+                self.push(
+                    (destination.canonical(), sub_address.clone()),
+                    "",
+                    false,
+                    fate,
+                );
             }
             Recipient::List(name) => self.add_list(name),
         }
@@ -177,7 +185,7 @@ impl Asked<'_> {
         let Some(list) = self.account.list(name) else {
             let before = self.jobs.len();
             self.push(
-                name.to_owned(),
+                (name.to_owned(), None),
                 "",
                 true,
                 Fate::Ends(Status::UNASSIGNED, "no such list"),
@@ -190,19 +198,32 @@ impl Asked<'_> {
             Standing::Proved(_) => false,
         };
         if locked && Use::SendToList.stops_while_locked() {
-            return self.push(list.name.clone(), "", true, STOPPED);
+            return self.push((list.name.clone(), None), "", true, STOPPED);
         }
         for member in &list.members {
             let fate = fate_of(&member.destination, self.rules);
-            self.push(member.destination.canonical(), &member.name, true, fate);
+            self.push(
+                (member.destination.canonical(), None),
+                &member.name,
+                true,
+                fate,
+            );
         }
     }
 
-    /// A destination that is asked for twice is one job.
-    fn push(&mut self, destination: String, contact: &str, from_list: bool, fate: Fate) {
-        if self.seen.insert(destination.clone()) {
+    /// A destination that is asked for twice is one job, unless it is for two behind the number.
+    fn push(
+        &mut self,
+        to: (String, Option<SubAddress>),
+        contact: &str,
+        from_list: bool,
+        fate: Fate,
+    ) {
+        if self.seen.insert(to.clone()) {
+            let (destination, sub_address) = to;
             self.jobs.push(AdmittedJob {
                 destination,
+                sub_address,
                 contact: contact.to_owned(),
                 from_list,
                 recipient: self.at,

@@ -2,6 +2,7 @@
 
 mod call;
 mod number;
+mod step;
 
 use std::fmt;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub use call::SubAddress;
 pub use number::CountryCode;
 pub use number::FaxNumber;
 pub use number::NumberError;
+pub use step::StepDown;
 
 /// Where a job goes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -163,6 +163,8 @@ pub enum RecipientRefusal {
     ListName,
     /// The number cannot be understood.
     Number(NumberError),
+    /// What follows `/T33S=` is no sub-address.
+    SubAddress,
 }
 
 /// What is answered at the end of DATA.

@@ -196,6 +196,8 @@ pub struct ForwardFacts {
     pub remote_id: StationId,
     /// Its pages.
     pub pages: u32,
+    /// Whether its call ended before the last page was confirmed.
+    pub partial: bool,
     /// When it arrived.
     pub received_at: Timestamp,
     /// The end of the lock that held it back; `None` if nothing did.

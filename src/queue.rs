@@ -410,6 +410,7 @@ impl Writing {
             NewJob {
                 id: ids.next(self.now),
                 destination: job.destination.clone(),
+                sub_address: job.sub_address.clone(),
                 contact: job.contact.clone(),
                 class: class_of(job),
                 state,

@@ -1,4 +1,5 @@
-//! A fax arrives: it is stored for the account of its number and its forwards are written with it.
+//! A fax arrives: it is stored for the account of its number and its forwards are written with it. What was cut off is
+//! marked as partial.
 //!
 //! While the account is locked the forwards wait in the outbox. Nothing has to fire when the lock ends:
 //! the hold is computed when mails are claimed (row C5).
@@ -11,10 +12,12 @@ use thiserror::Error;
 
 use crate::account::directory::Directory;
 use crate::config::Account;
+use crate::fax::FaxFile;
 use crate::fax::FaxNumber;
 use crate::lock::Use;
 use crate::record::Log;
 use crate::record::Subject;
+use crate::render;
 use crate::smtp::Address;
 use crate::storage::Ids;
 use crate::storage::StorageError;
@@ -39,6 +42,9 @@ pub enum ReceiveError {
     /// No account receives faxes to this number.
     #[error("no account receives faxes to this number")]
     UnknownNumber,
+    /// Not a single page of it can be read.
+    #[error("not a single page of it can be read")]
+    Unreadable,
     /// It could not be stored.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -195,20 +201,22 @@ impl Reception {
             .ok_or(ReceiveError::UnknownNumber)?;
         let now = self.clock.now();
         let id = self.store.ids().next(now);
+        let (pages, all) = readable(fax.fax.tiff).await?;
         let row = ReceivedRow {
             id,
             account: account.id.clone(),
             number: fax.number.canonical(),
             call: fax.call,
             remote_id: fax.remote_id.as_str().to_owned(),
-            pages: fax.fax.pages,
+            pages: pages.pages,
+            partial: !(fax.complete && all),
             expired: false,
             received_at: now,
             read_at: None,
         };
         let blobs = Arc::clone(self.store.blobs());
-        let tiff = fax.fax.tiff;
-        let put = tokio::task::spawn_blocking(move || blobs.put(&received::pages_file(id), &tiff));
+        let file = received::pages_file(id);
+        let put = tokio::task::spawn_blocking(move || blobs.put(&file, &pages.tiff));
         put.await.map_err(|_| StorageError::Stopped)??;
         let written = self.write(row, Arc::clone(account), now).await;
         if !matches!(written, Ok(None)) {
@@ -236,7 +244,7 @@ impl Reception {
             }));
             let held_until = held_until(tx, &account, now)?;
             let about = Subject::received(&account.id, row.id);
-            Log::new(tx, store.ids(), now).arrived(about, row.pages, held_until)?;
+            Log::new(tx, store.ids(), now).arrived(about, (row.pages, row.partial), held_until)?;
             for recipient in &account.forward_to {
                 let at = (store.ids().next(now), host.as_str(), now);
                 let mail = forward_mail(row.id, &account, recipient, held_until, at);
@@ -246,6 +254,14 @@ impl Reception {
         };
         self.store.write(body).await
     }
+}
+
+/// The pages of a file from a line as this gateway writes them, and whether they are all of them: what stands in it is the
+/// far end's, and so is the text of its tags.
+async fn readable(tiff: Vec<u8>) -> Result<(FaxFile, bool), ReceiveError> {
+    let read = tokio::task::spawn_blocking(move || render::salvage_received(&tiff)).await;
+    let read = read.map_err(|_| StorageError::Stopped)?;
+    read.ok_or(ReceiveError::Unreadable)
 }
 
 impl Inbound for Reception {

@@ -4,6 +4,8 @@
 //! ever holds a password, a body, or a whole address or number; only the reverse-path of a refused mail is
 //! stored whole.
 
+mod progress;
+
 use serde_json::Value as Json;
 use serde_json::json;
 
@@ -373,17 +375,21 @@ impl<'a> Log<'a> {
         )
     }
 
-    /// A fax arrived; `held_until` is set when its forwarding waits for the end of a lock.
+    /// A fax arrived, perhaps without its last pages; `held_until` is set when its forwarding waits for the end of a lock.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn arrived(
         &mut self,
         about: Subject<'_>,
-        pages: u32,
+        (pages, partial): (u32, bool),
         held_until: Option<Timestamp>,
     ) -> Result<(), StorageError> {
-        self.write("arrived", about, json!({ "pages": pages }))?;
+        let detail = match partial {
+            true => json!({ "pages": pages, "partial": true }),
+            false => json!({ "pages": pages }),
+        };
+        self.write("arrived", about, detail)?;
         match held_until {
             Some(until) => self.write(
                 "held",

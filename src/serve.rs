@@ -3,6 +3,7 @@
 
 mod certificate;
 mod door;
+pub(crate) mod lines;
 mod loops;
 mod reload;
 
@@ -25,6 +26,7 @@ use crate::authenticate::Authenticator;
 use crate::config::Config;
 use crate::config::KeyPair;
 use crate::config::Loaded;
+use crate::dispatch;
 use crate::dispatch::AtWork;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::PageCache;
@@ -42,8 +44,7 @@ use crate::storage::Store;
 use crate::storage::jobs;
 use crate::storage::outbox;
 use crate::time::Clock;
-use crate::transmit::FaxTransport;
-use crate::transmit::loopback::LoopbackTransport;
+use crate::transmit::exchange;
 use crate::web;
 use crate::web::Site;
 
@@ -86,6 +87,8 @@ impl Gateway {
     pub async fn start(setup: Setup) -> anyhow::Result<Self> {
         ingress::describe_metrics();
         web::describe_metrics();
+        dispatch::describe_metrics();
+        exchange::describe_metrics();
         let config = Arc::new(setup.loaded.config.clone());
         let store = open_store(&config)?;
         let only_one = take_data_dir(&config)?;
@@ -110,7 +113,9 @@ impl Gateway {
         let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&intake))?;
         let web = building.web_door(setup.config_file.clone(), intake)?;
         let monitor = building.operators_door(setup.metrics).await?;
-        building.work()?;
+        building
+            .work(setup.config_file.clone(), setup.exe.clone())
+            .await?;
         building
             .background(setup.config_file, setup.loaded.accounts.files)
             .await;
@@ -336,7 +341,7 @@ impl Building {
         Ok(Some(address))
     }
 
-    fn work(&mut self) -> anyhow::Result<()> {
+    async fn work(&mut self, config_file: PathBuf, exe: PathBuf) -> anyhow::Result<()> {
         let parts = &self.parts;
         let reception = Arc::new(Reception {
             store: parts.store.clone(),
@@ -345,19 +350,23 @@ impl Building {
             clock: Arc::clone(&parts.clock),
             mail: Arc::clone(&parts.mail),
         });
-        let loopback = &parts.config.transport.loopback;
-        let transport: Arc<dyn FaxTransport> = Arc::new(
-            LoopbackTransport::open(loopback, reception, Arc::clone(&parts.clock)).with_context(
-                || format!("[transport.loopback] {}", loopback.directory.display()),
-            )?,
-        );
+        let lines = lines::Opening {
+            config: Arc::clone(&parts.config),
+            config_file,
+            inbound: reception,
+            clock: Arc::clone(&parts.clock),
+            exe,
+            tasks: &mut self.tasks,
+            stopping: self.stopping.clone(),
+        };
+        let exchange = lines.open().await?;
         let dispatcher = Arc::new(Dispatcher {
             store: parts.store.clone(),
             config: Arc::clone(&parts.config),
             accounts: Arc::clone(&parts.accounts),
             renderer: parts.renderer.clone(),
             cache: PageCache::default(),
-            transport,
+            transport: Arc::new(exchange.clone()),
             at_work: AtWork::default(),
             owner: parts.store.ids().next(parts.clock.now()),
             clock: Arc::clone(&parts.clock),
@@ -374,6 +383,11 @@ impl Building {
         let jobs = Arc::clone(&parts.jobs);
         let mail = Arc::clone(&parts.mail);
         let health = Arc::clone(&parts.health);
+        self.tasks.spawn(lines::watch(
+            exchange,
+            Arc::clone(&parts.health),
+            self.stopping.clone(),
+        ));
         self.tasks.spawn(loops::sweep(
             Arc::clone(&dispatcher),
             Arc::clone(&jobs),

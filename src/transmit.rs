@@ -1,8 +1,14 @@
 //! One call. A transport says what happened and never tries again by itself; `queue::schedule` decides.
 
+mod durable;
+pub mod exchange;
+pub mod hylafax;
+pub mod interfax;
 pub mod journal;
 pub mod line;
 pub mod loopback;
+pub mod sip;
+pub mod spool;
 
 use std::any::Any;
 use std::fmt;
@@ -76,12 +82,30 @@ impl Line {
     pub fn held(held: impl Any + Send + Sync) -> Self {
         Self(Some(Box::new(held)))
     }
+
+    /// What is held, if it is a `T`; anything else is let go.
+    pub fn into_held<T: Any + Send + Sync>(self) -> Option<T> {
+        let held: Box<dyn Any> = self.0?;
+        held.downcast().ok().map(|held| *held)
+    }
 }
 
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Line").field(&self.0.is_some()).finish()
     }
+}
+
+/// Whether a transport can make calls, for operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing is amiss.
+    #[default]
+    Well,
+    /// Calls are made, but something is amiss: one line without secrets.
+    Impaired(String),
+    /// No call can be made now, and why: one line without secrets.
+    Down(String),
 }
 
 /// A way to make calls.
@@ -96,6 +120,16 @@ pub trait FaxTransport: Send + Sync + 'static {
 
     /// What became of the call of `job` and `attempt`, asked after a crash.
     fn resolve<'a>(&'a self, job: i64, attempt: u32) -> Later<'a, Resolution>;
+
+    /// The call's end is known and kept elsewhere: what was kept here for [`Self::resolve`] may go. Comes again after a crash.
+    fn settled<'a>(&'a self, _job: i64, _attempt: u32) -> Later<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// How it is now, without waiting for anybody.
+    fn condition(&self) -> Condition {
+        Condition::default()
+    }
 }
 
 /// A fax from a line.

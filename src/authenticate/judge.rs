@@ -256,14 +256,14 @@ fn must_be_proven(tier: TrustTier) -> Result<(), No> {
 pub fn has_nothing_but_unknown_lists(account: &Account, recipients: &[Recipient]) -> bool {
     recipients.iter().all(|recipient| match recipient {
         Recipient::List(name) => account.list(name).is_none(),
-        Recipient::Fax(_) => false,
+        Recipient::Fax(..) => false,
     })
 }
 
 fn has_list(account: &Account, recipients: &[Recipient]) -> bool {
     recipients.iter().any(|recipient| match recipient {
         Recipient::List(name) => account.list(name).is_some(),
-        Recipient::Fax(_) => false,
+        Recipient::Fax(..) => false,
     })
 }
 
@@ -296,7 +296,7 @@ mod tests {
             unproven: locked,
             ..Locks::default()
         };
-        let number = [Recipient::Fax(crate::fax::Destination::Simulator(0))];
+        let number = [Recipient::Fax(crate::fax::Destination::Simulator(0), None)];
         let list = [Recipient::List("shops".into())];
         let session = Proof::WebSession;
         for (locks, recipients, expected) in [

@@ -247,8 +247,9 @@ fn refused(why: &str) -> Json {
 
 fn destination(account: &Account, recipient: &Recipient, config: &Config) -> Json {
     match recipient {
-        Recipient::Fax(destination) => json!({
+        Recipient::Fax(destination, sub_address) => json!({
             "to": destination.canonical(),
+            "sub_address": sub_address,
             "allowed": crate::admit::is_allowed(destination, &config.destinations),
         }),
         Recipient::List(name) => match account.list(name) {

@@ -70,6 +70,9 @@ pub(crate) enum Sub {
         from: String,
         /// The TIFF file.
         file: PathBuf,
+        /// As if the call had been cut off after these pages.
+        #[arg(long)]
+        partial: bool,
     },
 }
 
@@ -87,7 +90,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
                     .collect::<Result<Vec<_>, _>>()
             })?;
             let columns = [
-                "id", "account", "number", "pages", "state", "reason", "received",
+                "id", "account", "number", "pages", "partial", "state", "reason", "received",
             ];
             output::table(&rows, &columns, json)
         }
@@ -106,11 +109,22 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             let unknown = || Failure::new(Exit::Unknown, format!("no received fax {id}"));
             output::object(&found.ok_or_else(unknown)?, json)
         }
-        Sub::Inject { to, from, file } => inject(&loaded, store, to, from, file),
+        Sub::Inject {
+            to,
+            from,
+            file,
+            partial,
+        } => inject(&loaded, store, (to, from), file, !partial),
     }
 }
 
-fn inject(loaded: &Loaded, store: Store, to: &str, from: &str, file: &Path) -> Result<(), Failure> {
+fn inject(
+    loaded: &Loaded,
+    store: Store,
+    (to, from): (&str, &str),
+    file: &Path,
+    complete: bool,
+) -> Result<(), Failure> {
     let country = &loaded.config.gateway.country;
     let number = FaxNumber::parse(to, country)
         .map_err(|e| Failure::new(Exit::Input, format!("{to}: {e}")))?;
@@ -132,11 +146,12 @@ fn inject(loaded: &Loaded, store: Store, to: &str, from: &str, file: &Path) -> R
         number,
         remote_id: StationId::from_far_end(from.as_bytes()),
         fax,
-        complete: true,
+        complete,
     };
     let id = block_on(async move {
         reception.take(inbound).await.map_err(|error| match error {
             ReceiveError::UnknownNumber => Failure::new(Exit::Unknown, error),
+            ReceiveError::Unreadable => Failure::new(Exit::Input, error),
             ReceiveError::Storage(error) => error.into(),
         })
     })?;
@@ -188,6 +203,7 @@ fn shown(
         "number": row.number,
         "remote_id": row.remote_id,
         "pages": row.pages,
+        "partial": row.partial,
         "state": state,
         "reason": reason,
         "held_until": held_until.map(Timestamp::rfc3339),

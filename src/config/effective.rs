@@ -66,7 +66,7 @@ pub(super) type Texts = Vec<(String, Option<String>)>;
 pub(super) type Lines = BTreeMap<String, usize>;
 
 /// Keys of the main file that have no value of their own unless they are written.
-const WITHOUT_DEFAULT: [&str; 15] = [
+const WITHOUT_DEFAULT: [&str; 16] = [
     "dns.servers",
     "gateway.profiles",
     "lock.lasts",
@@ -77,6 +77,7 @@ const WITHOUT_DEFAULT: [&str; 15] = [
     "tls.key",
     "transport.hylafax",
     "transport.interfax",
+    "transport.loopback.numbers",
     "transport.route",
     "transport.sip",
     "transport.spool",

@@ -1,5 +1,6 @@
 //! Reads one table of a file: each key once, with its form; what is left over is unknown.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -163,6 +164,33 @@ impl<'t> Section<'_, 't> {
         let table = found.and_then(|value| self.as_table(self.key_path(key), value));
         let span = found.map_or(self.span.clone(), |value| value.span());
         self.descend(self.key_path(key), table, span, read)
+    }
+
+    /// The entries of the table at `key`, whose own keys are names that the operator chooses; none if it is missing.
+    pub(super) fn named<N: Ord, T>(
+        &mut self,
+        key: &'static str,
+        name: impl Fn(&str) -> Result<N, Bad>,
+        form: impl Fn(&DeValue<'_>) -> Result<T, Bad>,
+    ) -> BTreeMap<N, T> {
+        let (path, found) = (self.key_path(key), self.find(key));
+        let table = found.and_then(|value| self.as_table(path.clone(), value));
+        let mut entries = BTreeMap::new();
+        for (written, value) in table.into_iter().flatten() {
+            let path = format!("{path}.{}", shown_key(written.get_ref()));
+            match name(written.get_ref()) {
+                Ok(name) if entries.contains_key(&name) => {
+                    let bad = Bad::new("the same stands here twice", "each once");
+                    self.push(path, &written.span(), bad);
+                }
+                Ok(name) => match form(value.get_ref()) {
+                    Ok(value) => drop(entries.insert(name, value)),
+                    Err(bad) => self.push(path, &value.span(), bad),
+                },
+                Err(bad) => self.push(path, &written.span(), bad),
+            }
+        }
+        entries
     }
 
     /// What `read` makes of each table of the array of tables at `key`.

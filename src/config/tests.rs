@@ -1,6 +1,7 @@
 //! The shipped files are true and defaults are what they say.
 
 mod arbitrary;
+mod known;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::fax::CountryCode;
+pub(super) use known::known_keys;
 
 const SHIPPED: &str = include_str!("../../config/faxgate.toml");
 
@@ -22,49 +24,6 @@ fn commented_key(line: &str) -> Option<&str> {
     let (key, _) = assignment.split_once(" = ")?;
     let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     is_key.then_some(assignment)
-}
-
-/// The tables within `[transport]`.
-const WITHIN_TRANSPORT: [(&str, &str); 7] = [
-    ("transport.loopback", "[transport.loopback]\n"),
-    ("transport.route", "[[transport.route]]\n"),
-    ("transport.hylafax", "[transport.hylafax]\n"),
-    ("transport.interfax", "[transport.interfax]\n"),
-    ("transport.spool", "[transport.spool]\n"),
-    ("transport.sip", "[transport.sip]\n"),
-    ("transport.sip.trunk", "[[transport.sip.trunk]]\n"),
-];
-
-/// Every key that the reader asks for, as `section.key`: a mistyped key gets them as answer.
-pub(super) fn known_keys() -> BTreeSet<String> {
-    let sections = known_in("", "");
-    let mut known = BTreeSet::new();
-    for section in &sections {
-        let header = match section.as_str() {
-            "relay" => "[[relay]]\nnetworks = [\"::1\"]\n".to_owned(),
-            section => format!("[{section}]\n"),
-        };
-        for key in known_in(section, &header) {
-            known.insert(format!("{section}.{key}"));
-        }
-    }
-    for (section, header) in WITHIN_TRANSPORT {
-        known.remove(section);
-        for key in known_in(section, header) {
-            known.insert(format!("{section}.{key}"));
-        }
-    }
-    known
-}
-
-fn known_in(section: &str, header: &str) -> Vec<String> {
-    let error = parse(&format!("{header}zzzzzzzz = 1")).unwrap_err();
-    let unknown = |line: &&str| line.contains(": unknown key");
-    let line = error.lines().find(unknown).unwrap();
-    let (_, keys) = line.split_once("accepted: ").unwrap();
-    let keys: Vec<String> = keys.split(", ").map(String::from).collect();
-    assert!(!keys.is_empty(), "{section}");
-    keys
 }
 
 /// What the shipped file says: every default, that senders are verified, and that there is a web door. An
@@ -169,7 +128,7 @@ fn the_configuration_in_force_is_shown_with_every_key_and_reads_back() {
                 [[transport.route]]\nprefix = \"0120\"\nkind = \"spool\"\n\
                 [transport]\nkind = \"sip\"\n[transport.sip]\nmedia_address = \"192.0.2.1\"\n\
                 [[transport.sip.trunk]]\nname = \"a\"\nproxy = \"sip:[::1];transport=tls\"\ndomain = \"a.example\"\n\
-                user = \"u\"\npassword_file = \"p.txt\"\n\
+                user = \"u\"\npassword_file = \"p.txt\"\nca_file = \"c.pem\"\n\
                 [transport.hylafax]\nserver = \"[::1]\"\npassword_file = \"p.txt\"\nreceive = true\nnumber = \"0312345678\"\n\
                 [transport.interfax]\nuser = \"u\"\npassword_file = \"p.txt\"\nurl = \"http://192.0.2.9:8080/\"\n\
                 [verify]\n[dns]\nservers = [\"[::1]:53\"]\n[[relay]]\nnetworks = [\"::1\"]";

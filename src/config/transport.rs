@@ -1,10 +1,9 @@
 //! `[transport]`: how calls are made.
 
+mod loopback;
 mod password_file;
 mod sip;
 mod upstream;
-
-use std::path::PathBuf;
 
 use toml::Table;
 use toml::Value;
@@ -17,6 +16,9 @@ use super::show;
 use crate::fax::CountryCode;
 use crate::fax::FaxNumber;
 
+pub use loopback::Loopback;
+pub use loopback::Phase;
+pub use loopback::Script;
 pub use password_file::PasswordFile;
 pub use sip::NumberFormat;
 pub use sip::PortRange;
@@ -73,15 +75,6 @@ pub struct Route {
     pub kind: Kind,
 }
 
-/// `[transport.loopback]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Loopback {
-    /// Folder of the pages and of `calls.jsonl`; relative to the working directory.
-    pub directory: PathBuf,
-    /// How many times faster than a real line a call is.
-    pub speed: u32,
-}
-
 const KINDS: [(&str, Kind); 5] = [
     ("loopback", Kind::Loopback),
     ("sip", Kind::Sip),
@@ -117,15 +110,6 @@ impl Default for Transport {
     }
 }
 
-impl Default for Loopback {
-    fn default() -> Self {
-        Self {
-            directory: "var/loopback".into(),
-            speed: 100,
-        }
-    }
-}
-
 impl Transport {
     pub(super) fn read(section: &mut Section<'_, '_>, country: &CountryCode) -> Self {
         let said = section.optional("kind", |value| forms::word(value, &KINDS));
@@ -133,7 +117,7 @@ impl Transport {
         let transport = Self {
             kind: said.or_else(|| routes.is_empty().then_some(Kind::Loopback)),
             routes,
-            loopback: section.table("loopback", Loopback::read),
+            loopback: section.table("loopback", |table| Loopback::read(table, country)),
             sip: table_if_there(section, "sip", Sip::read),
             hylafax: table_if_there(section, "hylafax", Hylafax::read),
             interfax: table_if_there(section, "interfax", Interfax::read),
@@ -288,25 +272,6 @@ fn prefix(value: &DeValue<'_>, country: &CountryCode) -> Result<String, Bad> {
     }
     let prefix = country.prefix(&typed).filter(|digits| digits.len() <= 15);
     prefix.ok_or_else(|| Bad::new("these are no first digits of numbers", accepted))
-}
-
-impl Loopback {
-    fn read(section: &mut Section<'_, '_>) -> Self {
-        let default = Self::default();
-        Self {
-            directory: section.or("directory", default.directory, forms::path),
-            speed: section.or("speed", default.speed, |value| {
-                forms::number(value, 1..=1_000_000)
-            }),
-        }
-    }
-
-    fn show(&self) -> Table {
-        show::table([
-            ("directory", show::text(self.directory.display())),
-            ("speed", show::number(self.speed)),
-        ])
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::Stop;
 use crate::fax::FaxFile;
 use crate::fax::PageOptions;
+use crate::fax::Resolution;
 use crate::record::Log;
 use crate::record::Subject;
 use crate::render;
@@ -25,7 +26,7 @@ const MOST_BATCHES: usize = 32;
 
 type Slot = Arc<Mutex<Option<Ready>>>;
 /// Pages, or why there are none.
-type Ready = Result<Arc<FaxFile>, String>;
+pub(super) type Ready = Result<Arc<FaxFile>, String>;
 
 /// Pages of the batches that are being sent: one rendering each, however many calls at a time.
 #[derive(Default)]
@@ -44,29 +45,14 @@ impl PageCache {
 }
 
 impl Dispatcher {
-    /// The pages for one job with its header line and the time that this says, or why the documents cannot become
-    /// pages.
-    pub(super) async fn pages(
-        &self,
-        claim: &Claim,
-        batch: &BatchRow,
-    ) -> Result<Result<(FaxFile, Timestamp), String>, Stop> {
+    /// The pages of a batch without header lines, or why its documents cannot become pages.
+    pub(super) async fn pages(&self, batch: &BatchRow) -> Result<Ready, Stop> {
         let slot = self.cache.slot(batch.id);
-        let ready = {
-            let mut slot = slot.lock().await;
-            match slot.clone() {
-                Some(ready) => ready,
-                None => slot.insert(self.ready(batch).await?).clone(),
-            }
-        };
-        match ready {
-            Ok(plain) => {
-                let at = self.clock.now();
-                let fax = self.stamped(claim, batch, plain, at).await?;
-                Ok(Ok((fax, at)))
-            }
-            Err(reason) => Ok(Err(reason)),
-        }
+        let mut slot = slot.lock().await;
+        Ok(match slot.clone() {
+            Some(ready) => ready,
+            None => slot.insert(self.ready(batch).await?).clone(),
+        })
     }
 
     async fn ready(&self, batch: &BatchRow) -> Result<Ready, Stop> {
@@ -123,7 +109,8 @@ impl Dispatcher {
         Ok(reason)
     }
 
-    async fn stamped(
+    /// The pages of one job with the header line of the time `at`.
+    pub(super) async fn stamped(
         &self,
         claim: &Claim,
         batch: &BatchRow,
@@ -140,13 +127,28 @@ impl Dispatcher {
             &claim.destination,
             at,
         );
-        let Some(line) = line else {
+        let coarse = claim.course.coarse;
+        if line.is_none() && !coarse {
             return Ok(FaxFile::clone(&plain));
-        };
-        let stamped = tokio::task::spawn_blocking(move || render::stamp(&plain, &line)).await;
-        let stamped = stamped.map_err(|e| Stop::Trouble(e.to_string()))?;
-        stamped.map_err(|e| Stop::Trouble(e.to_string()))
+        }
+        let made = tokio::task::spawn_blocking(move || {
+            let plain = match coarse {
+                true => Arc::new(render::halved(&plain)?),
+                false => plain,
+            };
+            match line {
+                Some(line) => render::stamp(&plain, &line),
+                None => Ok(FaxFile::clone(&plain)),
+            }
+        });
+        let made = made.await.map_err(|e| Stop::Trouble(e.to_string()))?;
+        made.map_err(|e| Stop::Trouble(e.to_string()))
     }
+}
+
+/// Whether the pages of a batch have lines to spare.
+pub(super) fn are_fine(batch: &BatchRow) -> bool {
+    options(batch).is_ok_and(|options| options.resolution == Resolution::Fine)
 }
 
 fn options(batch: &BatchRow) -> Result<PageOptions, StorageError> {

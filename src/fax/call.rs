@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::Serialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 
 use super::StationId;
 use crate::time::Timestamp;
@@ -42,6 +44,35 @@ pub enum Cause {
     NumberChanged,
     /// The number is not in service (Q.850 cause 1).
     NumberUnassigned,
+}
+
+impl Cause {
+    /// The word in storage and in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::CallRejected => "call-rejected",
+            Self::CannotTrain => "cannot-train",
+            Self::Congested => "congested",
+            Self::Disconnected => "disconnected",
+            Self::Incompatible => "incompatible",
+            Self::Interrupted => "interrupted",
+            Self::LocalFault => "local-fault",
+            Self::NoFaxTone => "no-fax-tone",
+            Self::NoAnswer => "no-answer",
+            Self::NoResponseAfterPage => "no-response-after-page",
+            Self::NoRoute => "no-route",
+            Self::Network => "network",
+            Self::NumberChanged => "number-changed",
+            Self::NumberUnassigned => "number-unassigned",
+        }
+    }
+
+    /// The cause whose word this is.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let word: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
+        Self::deserialize(word).ok()
+    }
 }
 
 /// How the bits of a fax travel.
@@ -216,6 +247,20 @@ pub enum Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_word_of_a_cause_is_the_one_in_the_journal() {
+        for cause in [
+            Cause::Busy,
+            Cause::NoResponseAfterPage,
+            Cause::NumberChanged,
+        ] {
+            let word = serde_json::to_value(cause).unwrap();
+            assert_eq!(word, cause.as_str());
+            assert_eq!(Cause::from_word(cause.as_str()), Some(cause));
+        }
+        assert_eq!(Cause::from_word("tired"), None);
+    }
 
     #[test]
     fn a_sub_address_has_the_t30_set_and_length() {

@@ -242,6 +242,11 @@ pub(super) fn recipient(refusal: &RecipientRefusal) -> Reply {
         }
         RecipientRefusal::Number(error) => Reply::quoting(550, "5.1.3", &error.to_string()),
         RecipientRefusal::ListName => Reply::fixed(550, "5.1.3", "No list can have this name"),
+        RecipientRefusal::SubAddress => Reply::fixed(
+            550,
+            "5.1.3",
+            "A sub-address (T33S) has 1 to 20 digits, # and *",
+        ),
     }
 }
 

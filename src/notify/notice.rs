@@ -110,23 +110,23 @@ fn door(word: &str, language: Language) -> &str {
 /// A received `fax` for those to whom it is forwarded.
 pub fn forward(facts: &ForwardFacts, fax: Attachment, header: &Header) -> Mail {
     let from = facts.remote_id.as_str();
-    let (template, subject) = match (facts.language, from.is_empty()) {
-        (Language::Ja, true) => (
+    let (template, arrived, partial) = match facts.language {
+        Language::Ja => (
             include_str!("templates/forward.ja.txt"),
-            "FAXを受信しました".to_owned(),
+            ["FAXを受信しました", "FAXを途中まで受信しました"],
+            "通信が途中で切れました。最後まで届いたページのみを添付しています。続きのページは届いていない可能性がありますので、発信元にご確認ください。",
         ),
-        (Language::Ja, false) => (
-            include_str!("templates/forward.ja.txt"),
-            format!("FAXを受信しました <- ({from})"),
-        ),
-        (Language::En, true) => (
+        Language::En => (
             include_str!("templates/forward.en.txt"),
-            "Fax received".to_owned(),
+            ["Fax received", "Part of a fax received"],
+            "PARTIAL: the call was cut off. Only the pages that arrived whole are attached; there may have been more. Please ask the sender.",
         ),
-        (Language::En, false) => (
-            include_str!("templates/forward.en.txt"),
-            format!("Fax received <- ({from})"),
-        ),
+    };
+    let [whole, cut] = arrived;
+    let arrived = if facts.partial { cut } else { whole };
+    let subject = match from.is_empty() {
+        true => arrived.to_owned(),
+        false => format!("{arrived} <- ({from})"),
     };
     let pages = facts.pages.to_string();
     let received = facts.received_at.local(&facts.zone);
@@ -138,6 +138,7 @@ pub fn forward(facts: &ForwardFacts, fax: Attachment, header: &Header) -> Mail {
         ("pages", &pages),
         ("received", &received),
         ("id", &facts.id),
+        ("partial", if facts.partial { partial } else { "" }),
         ("held", held.as_deref().unwrap_or_default()),
         ("zone", &zone),
     ];
@@ -293,6 +294,41 @@ mod tests {
     }
 
     #[test]
+    fn a_fax_that_was_cut_off_says_so_in_subject_and_text() {
+        for (language, subject, says) in [
+            (
+                Language::Ja,
+                "FAXを途中まで受信しました",
+                "途中で切れました",
+            ),
+            (Language::En, "Part of a fax received", "PARTIAL"),
+        ] {
+            for partial in [true, false] {
+                let facts = ForwardFacts {
+                    id: "r1".into(),
+                    number: "0081345670001".into(),
+                    remote_id: StationId::default(),
+                    pages: 2,
+                    partial,
+                    received_at: NOON,
+                    held_until: None,
+                    zone: Zone::utc(),
+                    language,
+                };
+                let fax = Attachment {
+                    name: "fax-r1.pdf".into(),
+                    media_type: "application/pdf",
+                    bytes: b"%PDF-1.7".to_vec(),
+                };
+                let mail = forward(&facts, fax, &header());
+                let parsed = MessageParser::default().parse(&mail.message).unwrap();
+                assert_eq!(parsed.subject() == Some(subject), partial);
+                assert_eq!(parsed.body_text(0).unwrap().contains(says), partial);
+            }
+        }
+    }
+
+    #[test]
     fn a_held_fax_says_so_and_a_direct_one_does_not() {
         for (held_until, says) in [(Some(NOON), true), (None, false)] {
             let facts = ForwardFacts {
@@ -300,6 +336,7 @@ mod tests {
                 number: "0081345670001".into(),
                 remote_id: StationId::from_far_end(b"SHOP 12"),
                 pages: 2,
+                partial: false,
                 received_at: NOON,
                 held_until,
                 zone: Zone::utc(),

@@ -319,6 +319,7 @@ impl Outgoing {
             number: fax.number,
             remote_id: StationId::from_far_end(fax.remote_id.as_bytes()),
             pages: fax.pages,
+            partial: fax.partial,
             received_at: fax.received_at,
             held_until: payload.held_until.map(|until| self.held(until)),
             zone: self.zone_of(&row.account),

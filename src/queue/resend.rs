@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::admit;
 use crate::config::Destinations;
 use crate::fax::Destination;
+use crate::fax::SubAddress;
 use crate::lock::Locks;
 use crate::lock::Use;
 use crate::queue::JOBS_AT_ONCE;
@@ -166,6 +167,11 @@ impl Resend {
                 destination: other
                     .as_ref()
                     .map_or_else(|| job.destination.clone(), Destination::canonical),
+                // Both belong to the number.
+                sub_address: match other {
+                    Some(_) => None,
+                    None => SubAddress::parse(&job.sub_address),
+                },
                 contact: match other {
                     Some(_) => String::new(),
                     None => job.contact.clone(),
@@ -238,6 +244,7 @@ impl Resend {
             Some(NewJob {
                 id: store.ids().next(self.now),
                 destination: repeat.destination,
+                sub_address: repeat.sub_address,
                 contact: repeat.contact,
                 class: repeat.class,
                 state,

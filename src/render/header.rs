@@ -25,6 +25,8 @@ const POINTS: f32 = 9.0;
 const STRIP_INCHES: f32 = 36.0 / 196.0;
 /// Where the baseline is, as a share of the strip's height.
 const BASELINE: f32 = 0.78;
+/// Lines an inch of the coarsest pages (T.4 section 2).
+const FEWEST_LINES: u32 = 98;
 /// White dots at either side.
 const SIDE: u32 = 64;
 
@@ -130,6 +132,34 @@ pub fn stamp(file: &FaxFile, header: &HeaderLine) -> Result<FaxFile, RenderError
     })
 }
 
+/// `file` with half the lines: for a far end that cannot take fine pages (98 instead of 196 lines an inch). Pages that
+/// are coarse already stay as they are, and none changes its number.
+///
+/// # Errors
+/// As for [`stamp`].
+pub fn halved(file: &FaxFile) -> Result<FaxFile, RenderError> {
+    let mut whole = TiffWriter::new();
+    for page in own_pages(file)? {
+        let page = page?;
+        whole.push(&match page.y_dpi > FEWEST_LINES {
+            true => Page {
+                bitmap: faxpage::scale::bitmap(
+                    &page.bitmap,
+                    page.bitmap.width(),
+                    page.bitmap.height().div_ceil(2),
+                ),
+                y_dpi: FEWEST_LINES,
+                ..page
+            },
+            false => page,
+        });
+    }
+    Ok(FaxFile {
+        tiff: whole.finish(),
+        pages: file.pages,
+    })
+}
+
 /// Page `number` of `total` with its header line on top.
 pub(super) fn stamped(page: Page, header: &HeaderLine, number: u32, total: u32) -> Page {
     let strip = strip(&header.text(number, total), &page);
@@ -190,6 +220,26 @@ mod tests {
             from: "{To}山田商店".into(),
             to: "03-1234-5678".into(),
         }
+    }
+
+    #[test]
+    fn pages_with_half_the_lines_keep_their_number_and_their_width() {
+        let mut fine = Bitmap::new(1728, 2293);
+        (0..600).for_each(|y| (100..1000).for_each(|x| fine.set(x, y, true)));
+        let page = Page {
+            bitmap: fine,
+            x_dpi: 204,
+            y_dpi: 196,
+        };
+        let coarse = halved(&file(&[page.clone(), page])).unwrap();
+        assert_eq!(coarse.pages, 2);
+        for page in own_pages(&coarse).unwrap() {
+            let page = page.unwrap();
+            assert_eq!((page.bitmap.width(), page.bitmap.height()), (1728, 1147));
+            assert_eq!(page.y_dpi, 98);
+            assert!(page.bitmap.get(500, 290) && !page.bitmap.get(500, 310));
+        }
+        assert_eq!(halved(&coarse).unwrap(), coarse, "once is enough");
     }
 
     fn file(pages: &[Page]) -> FaxFile {

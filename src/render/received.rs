@@ -25,21 +25,58 @@ const NAME: &str = "received.tiff";
 /// # Errors
 /// [`BadDocument`] if it is not a fax: damaged, colours or grey, no pages, too many of them.
 pub fn check_received(bytes: &[u8]) -> Result<FaxFile, RenderError> {
-    let bad = |error| RenderError::document(Some(NAME), reason(error));
+    match readable_pages(bytes) {
+        (fax, None) if fax.pages == 0 => Err(BadDocument::NoPages),
+        (fax, None) => Ok(fax),
+        (_, Some(error)) => Err(reason(error)),
+    }
+    .map_err(|bad| RenderError::document(Some(NAME), bad))
+}
+
+/// The pages of a TIFF-F file from a line up to the first that cannot be read, written anew like those of
+/// [`check_received`]; `true` if they are all. `None`: not a single one.
+///
+/// The far end was told that it may forget them: what can be read is never thrown away.
+pub fn salvage_received(bytes: &[u8]) -> Option<(FaxFile, bool)> {
+    let (fax, error) = readable_pages(bytes);
+    (fax.pages > 0).then_some((fax, error.is_none()))
+}
+
+fn readable_pages(bytes: &[u8]) -> (FaxFile, Option<TiffError>) {
     let mut clean = TiffWriter::new();
-    let mut pages = 0;
-    for page in TiffPages::new(bytes, &LIMITS).map_err(bad)? {
-        let page = page.and_then(|page| page.decode()).map_err(bad)?;
-        clean.push(&page);
-        pages += 1;
-    }
-    if pages == 0 {
-        return Err(RenderError::document(Some(NAME), BadDocument::NoPages));
-    }
-    Ok(FaxFile {
-        tiff: clean.finish(),
-        pages,
-    })
+    let mut count = 0;
+    let mut write = || {
+        for page in TiffPages::new(bytes, &LIMITS)? {
+            let page = page?.decode()?;
+            let (x_dpi, y_dpi) = (nominal(page.x_dpi), nominal(page.y_dpi));
+            clean.push(&Page {
+                x_dpi,
+                y_dpi,
+                ..page
+            });
+            count += 1;
+        }
+        Ok(())
+    };
+    let error = write().err();
+    let fax = FaxFile {
+        pages: count,
+        tiff: if count == 0 {
+            Vec::new()
+        } else {
+            clean.finish()
+        },
+    };
+    (fax, error)
+}
+
+/// The resolution of fax that is meant: fax engines write whole dots a centimetre, which makes 204 dpi 203.
+fn nominal(dpi: u32) -> u32 {
+    const OF_FAX: [u32; 9] = [98, 100, 196, 200, 204, 300, 391, 400, 408];
+    let nearest = OF_FAX.into_iter().min_by_key(|known| known.abs_diff(dpi));
+    nearest
+        .filter(|known| known.abs_diff(dpi) <= known.div_ceil(100))
+        .unwrap_or(dpi)
 }
 
 /// The pages of a file that this module wrote, decoded one by one.

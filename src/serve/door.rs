@@ -64,6 +64,7 @@ impl Door for MailDoor {
         judged.map(|_| ()).map_err(|error| match error {
             RecipientError::ForeignDomain => RecipientRefusal::ForeignDomain,
             RecipientError::ListName => RecipientRefusal::ListName,
+            RecipientError::SubAddress => RecipientRefusal::SubAddress,
             RecipientError::Number(error) => RecipientRefusal::Number(error),
         })
     }

@@ -6,7 +6,9 @@
 mod claim;
 mod history;
 mod lines;
+mod progress;
 mod search;
+mod settle;
 mod share;
 mod state;
 #[cfg(test)]
@@ -15,6 +17,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::fax::Destination;
+use crate::fax::SubAddress;
 use crate::status::Status;
 use crate::storage::Row;
 use crate::storage::StorageError;
@@ -22,18 +25,14 @@ use crate::storage::Transaction;
 use crate::time::Timestamp;
 
 pub use claim::Claim;
+pub use claim::Course;
 pub use claim::Dialled;
-pub use claim::Settlement;
 pub use claim::claim;
 pub use claim::dialled;
 pub use claim::fence_restarted;
-pub use claim::forget_claim;
 pub use claim::is_cancelled;
 pub use claim::promote;
-pub use claim::put_off;
-pub use claim::redials;
 pub use claim::renew;
-pub use claim::settle;
 pub use claim::start_attempt;
 pub use history::AttemptRow;
 pub use history::JobRow;
@@ -54,12 +53,21 @@ pub use lines::line;
 pub use lines::lines;
 pub use lines::open_jobs;
 pub use lines::repeats;
+pub use progress::Live;
+pub use progress::active;
+pub use progress::note_progress;
 pub use search::Found;
 pub use search::NumberMatch;
 pub use search::Period;
 pub use search::Search;
 pub use search::Standing;
 pub use search::search;
+pub use settle::Settlement;
+pub use settle::forget_claim;
+pub use settle::put_off;
+pub use settle::redials;
+pub use settle::settle;
+pub use settle::take_back_dial;
 pub use share::Share;
 pub use share::WaitingJob;
 pub use share::oldest_waiting;
@@ -109,6 +117,8 @@ pub struct NewJob {
     pub id: i64,
     /// Canonical destination, or the name of a list that is refused whole.
     pub destination: String,
+    /// Whom it is for behind the number.
+    pub sub_address: Option<SubAddress>,
     /// Name of the contact; empty if unknown.
     pub contact: String,
     /// Its class.
@@ -232,7 +242,7 @@ pub fn insert_batch(
     Ok(())
 }
 
-/// Adds jobs to a batch; a destination that it already has is passed over. Returns how many were added.
+/// Adds jobs to a batch; a destination that it already has, with the same sub-address, is passed over. Returns how many were added.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -249,9 +259,9 @@ pub fn insert_jobs(
         let is_final = job.state.is_final();
         let inserted = tx.execute(
             "INSERT INTO job(id, batch, account, class, destination, contact, state, status, reason, attempts,
-                 next_at, fence, created_at, settled_at, recipient)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, 0, ?11, ?12, ?13)
-             ON CONFLICT(batch, destination) DO NOTHING",
+                 next_at, fence, created_at, settled_at, recipient, sub_address)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, 0, ?11, ?12, ?13, ?14)
+             ON CONFLICT(batch, destination, sub_address) DO NOTHING",
             &[
                 job.id.into(),
                 batch.into(),
@@ -266,6 +276,7 @@ pub fn insert_jobs(
                 now.into(),
                 is_final.then_some(now).into(),
                 job.recipient.into(),
+                job.sub_address.as_ref().map_or("", SubAddress::as_str).into(),
             ],
         )?;
         added += inserted;

@@ -20,6 +20,8 @@ pub struct ReceivedRow {
     pub remote_id: String,
     /// Pages.
     pub pages: u32,
+    /// Whether its call ended before the last page was confirmed: there may have been more.
+    pub partial: bool,
     /// Whether its pages were removed by retention.
     pub expired: bool,
     /// When it arrived.
@@ -46,8 +48,8 @@ pub fn insert(tx: &mut dyn Transaction, fax: &ReceivedRow) -> Result<Option<i64>
         return Ok(Some(row.integer(0)));
     }
     tx.execute(
-        "INSERT INTO received(id, account, number, call, remote_id, pages, received_at)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO received(id, account, number, call, remote_id, pages, received_at, partial)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         &[
             fax.id.into(),
             (&fax.account).into(),
@@ -56,6 +58,7 @@ pub fn insert(tx: &mut dyn Transaction, fax: &ReceivedRow) -> Result<Option<i64>
             (&fax.remote_id).into(),
             fax.pages.into(),
             fax.received_at.into(),
+            i64::from(fax.partial).into(),
         ],
     )?;
     Ok(None)
@@ -144,7 +147,7 @@ pub fn purge(tx: &mut dyn Transaction, before: Timestamp) -> Result<Vec<i64>, St
     Ok(rows.iter().map(|row| row.integer(0)).collect())
 }
 
-const SELECT: &str = "SELECT id, account, number, call, remote_id, pages, expired, received_at, read_at FROM received";
+const SELECT: &str = "SELECT id, account, number, call, remote_id, pages, expired, received_at, read_at, partial FROM received";
 
 fn received_row(row: &Row) -> ReceivedRow {
     ReceivedRow {
@@ -154,6 +157,7 @@ fn received_row(row: &Row) -> ReceivedRow {
         call: row.text(3).to_owned(),
         remote_id: row.text(4).to_owned(),
         pages: u32::try_from(row.integer(5)).unwrap_or_default(),
+        partial: row.integer(9) != 0,
         expired: row.integer(6) != 0,
         received_at: Timestamp::from_ms(row.integer(7)),
         read_at: row.optional_integer(8).map(Timestamp::from_ms),

@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::config::Gateway;
 use crate::fax::Destination;
 use crate::fax::NumberError;
+use crate::fax::SubAddress;
 use crate::smtp::Address;
 
 /// Most characters of the name of a contact list.
@@ -13,8 +14,8 @@ const MAX_LIST_NAME: usize = 64;
 /// Whom a mail is addressed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
-    /// One destination.
-    Fax(Destination),
+    /// One destination, and whom it is for behind the number.
+    Fax(Destination, Option<SubAddress>),
     /// A contact list of the account, its name in lower case. Whether it exists is known only once the
     /// account is.
     List(String),
@@ -29,6 +30,9 @@ pub enum RecipientError {
     /// The local part is no telephone number.
     #[error("{0}")]
     Number(#[from] NumberError),
+    /// What is behind the number is no sub-address.
+    #[error("a sub-address is /T33S= and 1 to 20 digits, # and *")]
+    SubAddress,
     /// The local part cannot be the name of a list.
     #[error("a list name has at most 64 letters, digits and - _ . characters")]
     ListName,
@@ -42,8 +46,13 @@ pub fn recipient(address: &Address, gateway: &Gateway) -> Result<Recipient, Reci
     let local = unquoted(address.local());
     let is = |domain: &String| domain.eq_ignore_ascii_case(address.domain());
     if gateway.domains.iter().any(is) {
-        let destination = Destination::parse(number_in(&local), &gateway.country)?;
-        Ok(Recipient::Fax(destination))
+        let (number, sub_address) = parts(&local);
+        let destination = Destination::parse(number, &gateway.country)?;
+        let sub_address = match sub_address {
+            Some(text) => Some(SubAddress::parse(text).ok_or(RecipientError::SubAddress)?),
+            None => None,
+        };
+        Ok(Recipient::Fax(destination, sub_address))
     } else if gateway.list_domains.iter().any(is) {
         list_name(&local).map(Recipient::List)
     } else {
@@ -51,14 +60,23 @@ pub fn recipient(address: &Address, gateway: &Gateway) -> Result<Recipient, Reci
     }
 }
 
-/// The number in a local part, plain or after `FAX=` (RFC 3191 section 2). Qualifiers such as
-/// `/T33S=` (RFC 3192) stay in it and make it no number: a fax to the wrong extension is worse than none.
-fn number_in(local: &str) -> &str {
+/// The number in a local part, plain or after `FAX=` (RFC 3191 section 2), and what follows `/T33S=` (RFC 3192
+/// section 2). Other qualifiers stay in the number and make it none: what they ask for would not be done.
+fn parts(local: &str) -> (&str, Option<&str>) {
     let local = local.trim();
-    match local.get(..4) {
-        Some(service) if service.eq_ignore_ascii_case("fax=") => &local[4..],
-        Some(_) | None => local,
+    let local = after(local, "fax=").unwrap_or(local);
+    let cut = local.split_once('/');
+    let sub_address = cut.and_then(|(number, behind)| Some((number, after(behind, "t33s=")?)));
+    match sub_address {
+        Some((number, sub_address)) => (number, Some(sub_address)),
+        None => (local, None),
     }
+}
+
+/// What follows `prefix`, in any case.
+fn after<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 fn list_name(local: &str) -> Result<String, RecipientError> {
@@ -135,26 +153,28 @@ mod tests {
             "\"FAX=+81 3 1234 5678\"",
         ] {
             match read(&format!("{local}@FAX.Example")) {
-                Ok(Recipient::Fax(to)) => assert_eq!(to.canonical(), "0081312345678", "{local}"),
+                Ok(Recipient::Fax(to, None)) => {
+                    assert_eq!(to.canonical(), "0081312345678", "{local}");
+                }
                 other => panic!("{local}: {other:?}"),
             }
         }
         let abroad = read("+1(212)555-9999@fax.example");
-        assert!(matches!(abroad, Ok(Recipient::Fax(to)) if to.canonical() == "0012125559999"));
+        assert!(matches!(abroad, Ok(Recipient::Fax(to, _)) if to.canonical() == "0012125559999"));
     }
 
     #[test]
     fn the_simulator_is_a_destination() {
         assert_eq!(
             read("00999-9999-6017@fax.example"),
-            Ok(Recipient::Fax(Destination::Simulator(6017)))
+            Ok(Recipient::Fax(Destination::Simulator(6017), None))
         );
     }
 
     #[test]
     fn what_is_no_number_is_refused_and_nothing_of_it_is_dropped() {
         for local in [
-            "FAX=+81312345678/T33S=123",
+            "FAX=+81312345678/sub=123",
             "FAX=+81312345678/postd=1",
             "VOICE=+81312345678",
             "shops",
@@ -167,6 +187,39 @@ mod tests {
         }
         let long = read("1234567890123456789012345678901234567890@fax.example");
         assert_eq!(long, Err(RecipientError::Number(NumberError::TooLong)));
+    }
+
+    #[test]
+    fn a_sub_address_follows_the_number() {
+        for (local, sub_address) in [
+            ("FAX=+81312345678/T33S=123", "123"),
+            ("0312345678/T33S=12", "12"),
+            ("fax=+81-3-1234-5678/t33s=7#*", "7#*"),
+            ("\"03 1234 5678/T33S=0\"", "0"),
+        ] {
+            match read(&format!("{local}@fax.example")) {
+                Ok(Recipient::Fax(to, Some(sub))) => {
+                    assert_eq!(to.canonical(), "0081312345678", "{local}");
+                    assert_eq!(sub.as_str(), sub_address, "{local}");
+                }
+                other => panic!("{local}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_sub_address_is_refused_not_dropped() {
+        for behind in [
+            "",
+            "12a",
+            "12/T33S=3",
+            "1 2",
+            "123456789012345678901",
+            "12-3",
+        ] {
+            let got = read(&format!("\"0312345678/T33S={behind}\"@fax.example"));
+            assert_eq!(got, Err(RecipientError::SubAddress), "{behind}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! `calls.jsonl`: one line for each call, written and synced when it has ended.
 
+mod backwards;
+
 use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
-use std::io::BufRead;
-use std::io::BufReader;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +29,33 @@ use crate::transmit::InboundFax;
 #[derive(Clone, Debug)]
 pub struct Journal {
     path: PathBuf,
+    most: Option<u64>,
     file: Arc<Mutex<File>>,
+}
+
+/// Which call a line is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The job.
+    pub job: i64,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// Where to, in canonical form.
+    pub number: String,
+    /// Our identifier (TSI).
+    pub local_id: String,
+}
+
+impl Placed {
+    /// The words of `call` that a line has.
+    pub fn of(call: &Call) -> Self {
+        Self {
+            job: call.job,
+            attempt: call.attempt,
+            number: call.number.canonical(),
+            local_id: call.local_id.as_str().to_owned(),
+        }
+    }
 }
 
 /// How a call ended, as the word of the journal.
@@ -87,14 +114,28 @@ impl Journal {
     /// # Errors
     /// What the system says.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .read(true)
-            .open(path)?;
-        drop_torn_line(path, &file)?;
+        Self::opened(path, None)
+    }
+
+    /// The same for a file that only the owner reads, and that is put aside as `….1.jsonl` once it has `most` bytes: the one
+    /// put aside before is then gone.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open_bounded(path: &Path, most: u64) -> io::Result<Self> {
+        Self::opened(path, Some(most))
+    }
+
+    fn opened(path: &Path, most: Option<u64>) -> io::Result<Self> {
+        let file = open_file(path, most.is_some())?;
+        let whole = backwards::whole_lines(&file)?;
+        if whole < file.metadata()?.len() {
+            file.set_len(whole)?;
+            file.sync_all()?;
+        }
         Ok(Self {
             path: path.to_owned(),
+            most,
             file: Arc::new(Mutex::new(file)),
         })
     }
@@ -104,6 +145,19 @@ impl Journal {
     /// # Errors
     /// What the system says; then no line was written.
     pub async fn made(&self, call: &Call, transport: &str, outcome: &Outcome) -> io::Result<()> {
+        self.ended(&Placed::of(call), transport, outcome).await
+    }
+
+    /// The same for a call that is known by a few words only.
+    ///
+    /// # Errors
+    /// What the system says; then no line was written.
+    pub async fn ended(
+        &self,
+        placed: &Placed,
+        transport: &str,
+        outcome: &Outcome,
+    ) -> io::Result<()> {
         let (ending, cause, report) = match outcome {
             Outcome::Sent(report) => (Ending::Sent, None, report),
             Outcome::Retry(cause, report) => (Ending::Retry, Some(*cause), report),
@@ -111,10 +165,10 @@ impl Journal {
             Outcome::NotCalled { .. } => return Ok(()),
         };
         self.append(Entry {
-            job: call.job.to_string(),
-            attempt: call.attempt,
-            number: call.number.canonical(),
-            local_id: call.local_id.as_str().to_owned(),
+            job: placed.job.to_string(),
+            attempt: placed.attempt,
+            number: placed.number.clone(),
+            local_id: placed.local_id.clone(),
             ..Entry::of(transport, ending, cause, report)
         })
         .await
@@ -147,16 +201,20 @@ impl Journal {
         .await
     }
 
-    /// How the call of `job` and `attempt` ended, if it stands here.
+    /// How the call of `job` and `attempt` ended, if it stands here or in the file put aside. Read from the end: whoever
+    /// asks has lost a call of just now.
     ///
     /// # Errors
-    /// What the system says, or a line that nobody of us wrote.
+    /// What the system says, or that the call's line is none of ours.
     pub async fn find(&self, job: i64, attempt: u32) -> io::Result<Option<Outcome>> {
-        let (path, job) = (self.path.clone(), job.to_string());
+        let paths = [self.path.clone(), put_aside(&self.path)];
         blocking(move || {
-            for line in BufReader::new(File::open(path)?).lines() {
-                let entry: Entry = serde_json::from_str(&line?).map_err(io::Error::other)?;
-                if entry.job == job && entry.attempt == attempt {
+            for path in paths {
+                let file = match File::open(path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    opened => opened?,
+                };
+                if let Some(entry) = find_in(&file, job, attempt)? {
                     return Ok(Some(entry.into_outcome()));
                 }
             }
@@ -168,20 +226,37 @@ impl Journal {
     async fn append(&self, entry: Entry) -> io::Result<()> {
         let mut text = serde_json::to_string(&entry).map_err(io::Error::other)?;
         text.push('\n');
-        let file = Arc::clone(&self.file);
-        blocking(move || {
-            let mut file = file.lock().map_err(|_| io::Error::other("journal"))?;
-            let before = file.metadata()?.len();
-            let written = file
-                .write_all(text.as_bytes())
-                .and_then(|()| file.sync_data());
-            if written.is_err() {
-                // Half a line would swallow the next one, and with it a call that was made.
-                file.set_len(before)?;
+        let journal = self.clone();
+        blocking(move || journal.append_line(&text)).await
+    }
+
+    fn append_line(&self, text: &str) -> io::Result<()> {
+        let mut file = self.file.lock().map_err(|_| io::Error::other("journal"))?;
+        let mut before = file.metadata()?.len();
+        if self.most.is_some_and(|most| before >= most) {
+            match self.begin_another() {
+                Ok(another) => (*file, before) = (another, 0),
+                // A line in a file that is too large is worth more than none.
+                Err(error) => tracing::warn!(%error, "the journal of calls grows on"),
             }
-            written
-        })
-        .await
+        }
+        let written = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.sync_data());
+        if written.is_err() {
+            // Half a line would swallow the next one, and with it a call that was made.
+            file.set_len(before)?;
+        }
+        written
+    }
+
+    fn begin_another(&self) -> io::Result<File> {
+        std::fs::rename(&self.path, put_aside(&self.path))?;
+        let another = open_file(&self.path, true)?;
+        if let Some(folder) = self.path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(another)
     }
 }
 
@@ -241,12 +316,30 @@ async fn blocking<T: Send + 'static>(
     done.map_err(io::Error::other)?
 }
 
-fn drop_torn_line(path: &Path, journal: &File) -> io::Result<()> {
-    let bytes = std::fs::read(path)?;
-    let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |end| end + 1);
-    if whole < bytes.len() {
-        journal.set_len(u64::try_from(whole).map_err(io::Error::other)?)?;
-        journal.sync_all()?;
-    }
-    Ok(())
+fn open_file(path: &Path, private: bool) -> io::Result<File> {
+    let mode = if private { 0o600 } else { 0o666 };
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).read(true).mode(mode);
+    options.open(path)
 }
+
+/// `calls.1.jsonl` beside `calls.jsonl`.
+fn put_aside(path: &Path) -> PathBuf {
+    path.with_extension("1.jsonl")
+}
+
+fn find_in(file: &File, job: i64, attempt: u32) -> io::Result<Option<Entry>> {
+    let mark = format!("\"job\":\"{job}\"");
+    let finder = memchr::memmem::Finder::new(mark.as_bytes());
+    backwards::find(file, |line| {
+        if finder.find(line).is_none() {
+            return Ok(None);
+        }
+        let entry: Entry = serde_json::from_slice(line).map_err(io::Error::other)?;
+        let fits = entry.job == job.to_string() && entry.attempt == attempt;
+        Ok(fits.then_some(entry))
+    })
+}
+
+#[cfg(test)]
+mod tests;

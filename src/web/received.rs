@@ -79,6 +79,8 @@ struct Fax {
     sender: String,
     number: Number,
     pages: u32,
+    /// Whether there may have been more of them.
+    partial: bool,
     state: &'static str,
     class: &'static str,
     /// When it is released, if it is held.
@@ -132,6 +134,7 @@ fn fax(site: &Site, (row, forwarding): Row, t: &Words) -> Fax {
         sender: row.remote_id,
         number: Number::of(&row.number),
         pages: row.pages,
+        partial: row.partial,
         state: t.kept,
         class: "open",
         until: None,

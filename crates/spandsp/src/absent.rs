@@ -9,6 +9,10 @@ use crate::completion::Completion;
 use crate::event::Event;
 use crate::event::Packet;
 use crate::event::Progress;
+#[cfg(feature = "modem")]
+use crate::serial::LineEvent;
+#[cfg(feature = "modem")]
+use crate::serial::Wish;
 
 /// One end of a T.38 call.
 #[derive(Debug)]
@@ -17,6 +21,11 @@ pub struct Terminal(Infallible);
 /// One end of a call over audio.
 #[derive(Debug)]
 pub struct AudioFax(Infallible);
+
+/// A modem whose telephone line is T.38.
+#[cfg(feature = "modem")]
+#[derive(Debug)]
+pub struct ClassOneModem(Infallible);
 
 impl Terminal {
     /// Not available.
@@ -103,6 +112,44 @@ impl AudioFax {
 
     /// Whether the engine has more to do.
     pub fn is_active(&self) -> bool {
+        match self.0 {}
+    }
+}
+
+#[cfg(feature = "modem")]
+impl ClassOneModem {
+    /// Not available.
+    pub fn new() -> Result<Self, StartError> {
+        Err(StartError::NotAvailable)
+    }
+
+    /// Bytes of the software; how many the modem took.
+    pub fn write(&mut self, _bytes: &[u8]) -> usize {
+        match self.0 {}
+    }
+
+    /// Bytes for the software.
+    pub fn read(&mut self) -> Vec<u8> {
+        match self.0 {}
+    }
+
+    /// What the software wants of the line since the last time, in order.
+    pub fn take_wishes(&mut self) -> Vec<Wish> {
+        match self.0 {}
+    }
+
+    /// Something happens on the line.
+    pub fn tell(&mut self, _event: LineEvent) {
+        match self.0 {}
+    }
+
+    /// A packet of the far end, with its sequence number.
+    pub fn receive(&mut self, _ifp: &[u8], _sequence: u16) {
+        match self.0 {}
+    }
+
+    /// Lets so many samples of time pass and hands over the packets to be sent.
+    pub fn advance(&mut self, _samples: u32, _send: impl FnMut(Packet<'_>)) {
         match self.0 {}
     }
 }

@@ -8,6 +8,7 @@
 //! * [`Terminal`] - that end on a T.38 line, [`AudioFax`] - on a line of samples
 //! * [`Event`], [`Progress`] - what happens, and how far it is
 //! * [`Completion`] - how it ended
+//! * `ClassOneModem` (feature `modem`) - a fax modem for software of others, for tests
 //!
 //! Where the library was not there at build time, everything is here too, and starting answers [`StartError::NotAvailable`].
 //! The library has had memory errors in its history: packets of strangers belong in a process of their own.
@@ -18,6 +19,10 @@
 pub mod call;
 pub mod completion;
 pub mod event;
+
+// Linked by this.
+#[cfg(feature = "vendored")]
+use spandsp_sys as _;
 
 #[cfg(not(spandsp_found))]
 mod absent;
@@ -31,13 +36,23 @@ mod engine;
 #[allow(unsafe_code, reason = "the declarations of C code")]
 mod ffi;
 #[cfg(spandsp_found)]
+#[allow(unsafe_code, reason = "C code calls back")]
+mod handlers;
+#[cfg(spandsp_found)]
 mod ledger;
+#[cfg(all(spandsp_found, feature = "modem"))]
+#[allow(unsafe_code, reason = "the modem is C code")]
+mod modem;
+#[cfg(feature = "modem")]
+mod serial;
 #[cfg(spandsp_found)]
 #[allow(unsafe_code, reason = "the T.38 terminal is C code")]
 mod terminal;
 
 #[cfg(not(spandsp_found))]
 pub use absent::AudioFax;
+#[cfg(all(not(spandsp_found), feature = "modem"))]
+pub use absent::ClassOneModem;
 #[cfg(not(spandsp_found))]
 pub use absent::Terminal;
 #[cfg(spandsp_found)]
@@ -53,6 +68,12 @@ pub use event::Event;
 pub use event::Packet;
 pub use event::Progress;
 pub use event::Signal;
+#[cfg(all(spandsp_found, feature = "modem"))]
+pub use modem::ClassOneModem;
+#[cfg(feature = "modem")]
+pub use serial::LineEvent;
+#[cfg(feature = "modem")]
+pub use serial::Wish;
 #[cfg(spandsp_found)]
 pub use terminal::Terminal;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use toml::Table;
 use toml::Value;
@@ -45,6 +46,9 @@ pub struct Trunk {
     pub user: Option<String>,
     /// Our password (digest, RFC 8760).
     pub password_file: Option<PasswordFile>,
+    /// Whose certificates are taken over TLS besides those that the system trusts: a file in PEM, relative to the
+    /// configuration file's folder.
+    pub ca_file: Option<PathBuf>,
     /// Whether we register there, so that calls come in.
     pub register: bool,
     /// Calls at a time at most, both ways.
@@ -169,6 +173,7 @@ impl Trunk {
             domain: section.optional("domain", forms::domain),
             user,
             password_file,
+            ca_file: section.optional("ca_file", forms::path),
             register,
             lines: section.or("lines", 30, |value| forms::number(value, 1..=10_000)),
             calls_per_second: section.or("calls_per_second", 5, |value| {
@@ -197,6 +202,8 @@ impl Trunk {
         insert("domain", self.domain.as_ref().map(show::text));
         insert("user", self.user.as_ref().map(show::text));
         insert("password_file", self.password_file.as_ref().map(show::text));
+        let ca_file = self.ca_file.as_ref();
+        insert("ca_file", ca_file.map(|file| show::text(file.display())));
         shown
     }
 }

@@ -1,14 +1,17 @@
 //! Who is dialled next, and what came of it.
 
-use crate::fax::CallReport;
 use crate::fax::Destination;
+use crate::fax::StepDown;
+use crate::fax::SubAddress;
 use crate::status::Status;
+use crate::storage::Row;
 use crate::storage::StorageError;
 use crate::storage::Transaction;
 use crate::storage::jobs::Class;
 use crate::storage::jobs::State;
 use crate::storage::jobs::activate_lane;
 use crate::storage::jobs::destination_of;
+use crate::storage::jobs::settle::forget_claim;
 use crate::time::Timestamp;
 
 /// Lanes looked at in one claim; a busy destination parks its jobs, so a few are enough.
@@ -36,6 +39,42 @@ pub struct Claim {
     pub attempt: u32,
     /// Guards every later write: a newer claim has another one.
     pub fence: i64,
+    /// How its calls go on from those before.
+    pub course: Course,
+}
+
+/// What the next call of a job takes over from those before it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Course {
+    /// Whom it is for behind the number.
+    pub sub_address: Option<SubAddress>,
+    /// Pages that the far end confirmed in earlier calls: the next one sends those behind.
+    pub confirmed: u32,
+    /// How carefully it is made.
+    pub step: StepDown,
+    /// Whether its pages have half the lines, because the far end could not take them all.
+    pub coarse: bool,
+    /// Since when no line has been in service for it.
+    pub waiting_since: Option<Timestamp>,
+}
+
+const COURSE: &str = "sub_address, pages_sent, step_down, coarse, waiting_since";
+
+/// The course in a row, from the column `at` on.
+fn course(row: &Row, at: usize) -> Result<Course, StorageError> {
+    let damaged = |what: &str| StorageError::Damaged(format!("{what} of a job"));
+    let sub_address = match row.text(at) {
+        "" => None,
+        text => Some(SubAddress::parse(text).ok_or_else(|| damaged("the sub-address"))?),
+    };
+    let step = StepDown::from_number(row.integer(at + 2));
+    Ok(Course {
+        sub_address,
+        confirmed: u32::try_from(row.integer(at + 1)).unwrap_or_default(),
+        step: step.ok_or_else(|| damaged("the step"))?,
+        coarse: row.integer(at + 3) != 0,
+        waiting_since: row.optional_integer(at + 4).map(Timestamp::from_ms),
+    })
 }
 
 /// The next job in fair order, leased to `owner` until `lease_until`.
@@ -54,8 +93,10 @@ pub fn claim(
         let (account, class) = (lane.text(0).to_owned(), lane.integer(1));
         let vtime = lane.integer(2);
         let Some(job) = tx.first(
-            "SELECT id, batch, destination, attempts, fence FROM job
-             WHERE account = ?1 AND class = ?2 AND state = 1 ORDER BY id LIMIT 1",
+            &format!(
+                "SELECT id, batch, destination, attempts, fence, {COURSE} FROM job
+                 WHERE account = ?1 AND class = ?2 AND state = 1 ORDER BY id LIMIT 1"
+            ),
             &[(&account).into(), class.into()],
         )?
         else {
@@ -90,6 +131,7 @@ pub fn claim(
             destination: destination_of(&destination)?,
             attempt: u32::try_from(job.integer(3) + 1).unwrap_or(u32::MAX),
             fence: job.integer(4) + 1,
+            course: course(&job, 5)?,
         }));
     }
     Ok(None)
@@ -117,7 +159,11 @@ fn take_slot(
     Ok(taken > 0)
 }
 
-fn free_slot(tx: &mut dyn Transaction, destination: &str, job: i64) -> Result<(), StorageError> {
+pub(super) fn free_slot(
+    tx: &mut dyn Transaction,
+    destination: &str,
+    job: i64,
+) -> Result<(), StorageError> {
     tx.execute(
         "DELETE FROM destination_slot WHERE destination = ?1 AND job = ?2",
         &[destination.into(), job.into()],
@@ -166,151 +212,19 @@ pub fn start_attempt(
         return Ok(false);
     }
     tx.execute(
-        "INSERT INTO attempt(job, n, fence, destination, started_at) VALUES(?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT(job, n) DO UPDATE SET fence = ?3, started_at = ?5",
+        "INSERT INTO attempt(job, n, fence, destination, started_at, first_page, pages_sent)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6)
+         ON CONFLICT(job, n) DO UPDATE SET fence = ?3, started_at = ?5, first_page = ?6, pages_sent = ?6",
         &[
             claim.job.into(),
             claim.attempt.into(),
             claim.fence.into(),
             claim.destination.canonical().into(),
             now.into(),
+            claim.course.confirmed.into(),
         ],
     )?;
     Ok(true)
-}
-
-/// What became of a claimed job.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settlement {
-    /// Sleeping, or a final state.
-    pub state: State,
-    /// The published status.
-    pub status: Status,
-    /// What the status alone does not say.
-    pub reason: Option<String>,
-    /// When the next attempt may be, for a sleeping job.
-    pub next_at: Timestamp,
-    /// What the transport reported; `None` if there was no call.
-    pub report: Option<CallReport>,
-}
-
-/// Writes a settlement. `None`: the claim was not ours any more and nothing changed. `Some(true)`: it
-/// was the last open job of its batch.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn settle(
-    tx: &mut dyn Transaction,
-    claim: &Claim,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> Result<Option<bool>, StorageError> {
-    let is_final = settlement.state.is_final();
-    let report = settlement.report.clone().unwrap_or_default();
-    let duration =
-        i64::try_from(report.ended.since(report.started).as_millis()).unwrap_or(i64::MAX);
-    let moved = tx.first(
-        "UPDATE job SET
-             state = CASE WHEN cancel = 1 AND ?3 = 5 THEN 14 ELSE ?3 END,
-             status = CASE WHEN cancel = 1 AND ?3 = 5 THEN ?11 ELSE ?4 END,
-             attempts = attempts - CASE WHEN state = 3 THEN 1 ELSE 0 END,
-             reason = ?5, next_at = ?6, owner = NULL, lease_until = NULL,
-             pages_sent = ?7, remote_id = ?8, duration_ms = duration_ms + ?9,
-             settled_at = CASE WHEN ?10 = 1 OR cancel = 1 THEN ?12 END
-         WHERE id = ?1 AND fence = ?2 AND state IN (3, 4) RETURNING state",
-        &[
-            claim.job.into(),
-            claim.fence.into(),
-            settlement.state.number().into(),
-            settlement.status.into(),
-            settlement.reason.clone().into(),
-            settlement.next_at.into(),
-            report.pages_sent.into(),
-            report.remote_id.as_str().into(),
-            duration.into(),
-            is_final.into(),
-            Status::CANCELLED.into(),
-            now.into(),
-        ],
-    )?;
-    let Some(moved) = moved else {
-        return Ok(None);
-    };
-    tx.execute(
-        "UPDATE attempt SET ended_at = ?3, status = ?4, pages_sent = ?5, remote_id = ?6 WHERE job = ?1 AND n = ?2",
-        &[
-            claim.job.into(),
-            claim.attempt.into(),
-            now.into(),
-            settlement.status.into(),
-            report.pages_sent.into(),
-            report.remote_id.as_str().into(),
-        ],
-    )?;
-    free_slot(tx, &claim.destination.canonical(), claim.job)?;
-    let state = State::from_number(moved.integer(0))?;
-    if !state.is_final() {
-        return Ok(Some(false));
-    }
-    settle_one(tx, claim.batch, state == State::Done).map(Some)
-}
-
-/// Counts one more settled job of a batch, sent or not; whether it was the last.
-pub(super) fn settle_one(
-    tx: &mut dyn Transaction,
-    batch: i64,
-    sent: bool,
-) -> Result<bool, StorageError> {
-    let row = tx.first(
-        "UPDATE batch SET settled = settled + 1, sent = sent + ?2 WHERE id = ?1
-         RETURNING CASE WHEN settled >= jobs THEN 1 ELSE 0 END",
-        &[batch.into(), sent.into()],
-    )?;
-    Ok(row.is_some_and(|row| row.integer(0) != 0))
-}
-
-/// Gives a claim back that was not dialled; the attempt does not count.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn forget_claim(tx: &mut dyn Transaction, claim: &Claim) -> Result<(), StorageError> {
-    let moved = tx.first(
-        "UPDATE job SET state = 1, owner = NULL, lease_until = NULL, fence = fence + 1, attempts = attempts - 1
-         WHERE id = ?1 AND fence = ?2 AND state IN (3, 4) RETURNING account, class",
-        &[claim.job.into(), claim.fence.into()],
-    )?;
-    if let Some(row) = moved {
-        tx.execute(
-            "DELETE FROM attempt WHERE job = ?1 AND n = ?2 AND ended_at IS NULL",
-            &[claim.job.into(), claim.attempt.into()],
-        )?;
-        free_slot(tx, &claim.destination.canonical(), claim.job)?;
-        activate_lane(tx, row.text(0), row.integer(1), None)?;
-    }
-    Ok(())
-}
-
-/// Puts a claim off that was not dialled: it sleeps until `again`, and the attempt does not count.
-/// `trouble` is shown to whoever asks why it waits.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn put_off(
-    tx: &mut dyn Transaction,
-    claim: &Claim,
-    again: Timestamp,
-    trouble: &str,
-) -> Result<(), StorageError> {
-    let moved = tx.execute(
-        "UPDATE job SET state = 5, next_at = ?3, reason = ?4, owner = NULL, lease_until = NULL, fence = fence + 1,
-             attempts = attempts - 1
-         WHERE id = ?1 AND fence = ?2 AND state = 3",
-        &[claim.job.into(), claim.fence.into(), again.into(), trouble.into()],
-    )?;
-    match moved {
-        0 => Ok(()),
-        _ => free_slot(tx, &claim.destination.canonical(), claim.job),
-    }
 }
 
 /// Prolongs the leases of jobs that `owner` is really working on. A claim that nobody works on runs out.
@@ -386,9 +300,11 @@ pub struct Dialled {
 /// [`StorageError`].
 pub fn dialled(tx: &mut dyn Transaction, now: Timestamp) -> Result<Vec<Dialled>, StorageError> {
     let rows = tx.query(
-        "SELECT job.id, job.batch, job.account, job.destination, job.attempts, job.fence, job.state,
-             COALESCE((SELECT started_at FROM attempt WHERE job = job.id AND n = job.attempts), 0)
-         FROM job WHERE state IN (3, 4) AND lease_until <= ?1",
+        &format!(
+            "SELECT job.id, job.batch, job.account, job.destination, job.attempts, job.fence, job.state,
+                 COALESCE((SELECT started_at FROM attempt WHERE job = job.id AND n = job.attempts), 0), {COURSE}
+             FROM job WHERE state IN (3, 4) AND lease_until <= ?1"
+        ),
         &[now.into()],
     )?;
     let mut calls = Vec::new();
@@ -400,6 +316,7 @@ pub fn dialled(tx: &mut dyn Transaction, now: Timestamp) -> Result<Vec<Dialled>,
             destination: destination_of(row.text(3))?,
             attempt: u32::try_from(row.integer(4)).unwrap_or(u32::MAX),
             fence: row.integer(5),
+            course: course(&row, 8)?,
         };
         match State::from_number(row.integer(6))? == State::Dialling {
             true => calls.push(Dialled {
@@ -421,25 +338,4 @@ pub fn fence_restarted(tx: &mut dyn Transaction, now: Timestamp) -> Result<usize
         "UPDATE job SET lease_until = ?1 WHERE state IN (3, 4)",
         &[now.into()],
     )
-}
-
-/// Automatic redials to `destination` since `since` and since its last success.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn redials(
-    tx: &mut dyn Transaction,
-    destination: &Destination,
-    since: Timestamp,
-) -> Result<u32, StorageError> {
-    let success = tx.first(
-        "SELECT COALESCE(MAX(started_at), 0) FROM attempt WHERE destination = ?1 AND status = 0",
-        &[destination.canonical().into()],
-    )?;
-    let success = Timestamp::from_ms(success.map_or(0, |row| row.integer(0)));
-    let row = tx.first(
-        "SELECT COUNT(*) FROM attempt WHERE destination = ?1 AND started_at > ?2",
-        &[destination.canonical().into(), since.max(success).into()],
-    )?;
-    Ok(row.map_or(0, |row| u32::try_from(row.integer(0)).unwrap_or(u32::MAX)))
 }

@@ -1,5 +1,7 @@
 //! Jobs as people look at them, and their end by cancelling or by age.
 
+use crate::fax::Cause;
+use crate::fax::Media;
 use crate::status::Status;
 use crate::storage::Row;
 use crate::storage::StorageError;
@@ -7,7 +9,7 @@ use crate::storage::Transaction;
 use crate::storage::audit;
 use crate::storage::jobs::Class;
 use crate::storage::jobs::State;
-use crate::storage::jobs::claim::settle_one;
+use crate::storage::jobs::settle::settle_one;
 use crate::storage::jobs::status_of;
 use crate::time::Timestamp;
 
@@ -22,6 +24,8 @@ pub struct JobRow {
     pub account: String,
     /// Canonical destination, or the name of a list that was refused whole.
     pub destination: String,
+    /// Whom it is for behind the number; empty: nobody in particular.
+    pub sub_address: String,
     /// Name of the contact.
     pub contact: String,
     /// Where it is on its way.
@@ -65,15 +69,35 @@ pub struct AttemptRow {
     pub ended_at: Option<Timestamp>,
     /// What came of it.
     pub status: Option<Status>,
-    /// Pages that the far end confirmed.
+    /// Pages that the far end has confirmed, those of earlier calls included.
     pub pages_sent: i64,
     /// The far end's identifier.
     pub remote_id: String,
+    /// Pages that earlier calls had confirmed: those before are not sent in this one.
+    pub first_page: i64,
+    /// How far it is, in a word, while it goes on.
+    pub phase: String,
+    /// Why it did not deliver all pages; `None` if it did, or has not ended.
+    pub cause: Option<Cause>,
+    /// The line it went over; empty if it has no name.
+    pub line: String,
+    /// How the fax travelled.
+    pub media: Option<Media>,
+    /// Bits a second; 0 if unknown.
+    pub rate: i64,
+    /// Whether errors were corrected.
+    pub ecm: bool,
+    /// The last status code of SIP.
+    pub sip: Option<i64>,
+    /// The completion code of the T.30 engine.
+    pub t30: Option<i64>,
+    /// What else an operator wants to know.
+    pub detail: String,
 }
 
 pub(super) const COLUMNS: &str = "job.id, job.batch, job.account, job.destination, job.contact, job.state, job.status,
     job.reason, job.attempts, job.next_at, job.pages_sent, job.remote_id, job.duration_ms, job.created_at,
-    job.settled_at, batch.reference, job.recipient, job.class, batch.jobs FROM job JOIN batch ON batch.id = job.batch";
+    job.settled_at, batch.reference, job.recipient, job.class, batch.jobs, job.sub_address FROM job JOIN batch ON batch.id = job.batch";
 
 /// The job `id`.
 ///
@@ -144,7 +168,9 @@ pub fn jobs_of_recipient(
 /// [`StorageError`].
 pub fn attempts(tx: &mut dyn Transaction, job: i64) -> Result<Vec<AttemptRow>, StorageError> {
     let rows = tx.query(
-        "SELECT n, started_at, ended_at, status, pages_sent, remote_id FROM attempt WHERE job = ?1 ORDER BY n",
+        "SELECT n, started_at, ended_at, status, pages_sent, remote_id, first_page, phase, cause, line, media, rate,
+             ecm, sip, t30, detail
+         FROM attempt WHERE job = ?1 ORDER BY n",
         &[job.into()],
     )?;
     let attempt = |row: &Row| AttemptRow {
@@ -154,6 +180,16 @@ pub fn attempts(tx: &mut dyn Transaction, job: i64) -> Result<Vec<AttemptRow>, S
         status: row.optional_integer(3).map(status_of),
         pages_sent: row.integer(4),
         remote_id: row.text(5).to_owned(),
+        first_page: row.integer(6),
+        phase: row.text(7).to_owned(),
+        cause: Cause::from_word(row.text(8)),
+        line: row.text(9).to_owned(),
+        media: Media::from_word(row.text(10)),
+        rate: row.integer(11),
+        ecm: row.integer(12) != 0,
+        sip: row.optional_integer(13),
+        t30: row.optional_integer(14),
+        detail: row.text(15).to_owned(),
     };
     Ok(rows.iter().map(attempt).collect())
 }
@@ -278,5 +314,6 @@ pub(super) fn job_row(row: &Row) -> Result<JobRow, StorageError> {
         recipient: row.optional_integer(16),
         class: Class::from_number(row.integer(17)),
         batch_jobs: row.integer(18),
+        sub_address: row.text(19).to_owned(),
     })
 }

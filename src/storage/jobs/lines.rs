@@ -1,5 +1,6 @@
 //! Batches as people look at them: one line for each submission, its totals, its jobs.
 
+use crate::fax::SubAddress;
 use crate::status::Status;
 use crate::storage::Row;
 use crate::storage::StorageError;
@@ -48,6 +49,8 @@ pub struct BatchLine {
 pub struct Repeat {
     /// Canonical destination.
     pub destination: String,
+    /// Whom it is for behind the number.
+    pub sub_address: Option<SubAddress>,
     /// Name of the contact.
     pub contact: String,
     /// Its class.
@@ -128,13 +131,14 @@ pub fn repeats(
 ) -> Result<Vec<Repeat>, StorageError> {
     let from = if also_sent { 0 } else { 1 };
     let rows = tx.query(
-        "SELECT destination, contact, class FROM job WHERE batch = ?1 AND status >= ?2 AND status <> ?3 ORDER BY id",
+        "SELECT destination, contact, class, sub_address FROM job WHERE batch = ?1 AND status >= ?2 AND status <> ?3 ORDER BY id",
         &[batch.into(), Value::Integer(from), Status::STOPPED_BY_LOCK.into()],
     )?;
     let repeat = |row: &Row| Repeat {
         destination: row.text(0).to_owned(),
         contact: row.text(1).to_owned(),
         class: Class::from_number(row.integer(2)),
+        sub_address: SubAddress::parse(row.text(3)),
     };
     Ok(rows.iter().map(repeat).collect())
 }

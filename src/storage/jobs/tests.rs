@@ -1,5 +1,7 @@
 //! Who goes next, what a fence guards, what is counted.
 
+mod calls;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -42,6 +44,7 @@ fn new_job(id: i64, destination: String, class: Class) -> NewJob {
     NewJob {
         id,
         destination,
+        sub_address: None,
         contact: String::new(),
         class,
         state: State::Ready,
@@ -83,11 +86,8 @@ async fn next(store: &Store) -> Option<Claim> {
 
 fn sent() -> Settlement {
     Settlement {
-        state: State::Done,
-        status: Status::SENT,
-        reason: None,
-        next_at: NOW,
         report: Some(CallReport::default()),
+        ..Settlement::end(State::Done, Status::SENT, NOW)
     }
 }
 

@@ -48,9 +48,12 @@ words! {
     receipt: "Result as PDF", "結果をPDFで保存";
     receipt_title: "Fax transmission result", "FAX送信結果";
     duration: "Seconds", "秒数";
+    how: "Line and speed", "回線・通信速度";
     n_attempts: "Calls", "発信回数";
     job_id: "Fax ID", "FAX ID";
     as_sent: "As the recipient gets them, with the header line.", "ヘッダー行を含む、相手先に届くとおりの画像です。";
+    partial: "partial", "途中まで";
+    partial_hint: "The call was cut off. Only the pages that arrived whole are here; there may have been more.", "通信が途中で切れました。最後まで届いたページのみを保存しています。続きのページは届いていない可能性があります。";
     unread: "unread", "未読";
     read: "read", "既読";
     mark_read: "Mark as read", "既読にする";

@@ -173,7 +173,10 @@ impl Asked {
         let numbers = numbers.filter_map(|number| Destination::from_canonical(number));
         let lists = self.list.iter();
         let lists = lists.map(|list| Recipient::List(list.name.to_lowercase()));
-        numbers.map(Recipient::Fax).chain(lists).collect()
+        numbers
+            .map(|number| Recipient::Fax(number, None))
+            .chain(lists)
+            .collect()
     }
 
     /// Where results go.

@@ -9,6 +9,8 @@
 mod absent;
 #[cfg(spandsp_found)]
 mod audio;
+#[cfg(all(spandsp_found, feature = "modem"))]
+mod modem;
 #[cfg(spandsp_found)]
 mod paper;
 #[cfg(spandsp_found)]
