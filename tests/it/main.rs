@@ -49,6 +49,7 @@ mod modem;
 mod no_relay;
 mod partial_faxes;
 mod passwords;
+mod progress;
 mod rates;
 mod received_faxes;
 mod recording_door;

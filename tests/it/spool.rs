@@ -22,6 +22,10 @@ use faxgate::transmit::spool::SpoolTransport;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use crate::gateway::Account;
+use crate::gateway::Gateway;
+use crate::gateway::Mail;
+use crate::gateway::Setup;
 use crate::gateway::wait_for;
 use crate::upstream::Told;
 use crate::upstream::call;
@@ -342,4 +346,44 @@ async fn a_folder_that_cannot_be_written_makes_no_call() {
     let outcome = make(story.transport.as_ref(), &call(1)).await;
     assert!(matches!(outcome, Outcome::NotCalled { .. }), "{outcome:?}");
     std::fs::create_dir(story.folder.path()).unwrap();
+}
+
+#[test]
+fn a_mail_goes_through_the_folder_and_a_killed_gateway_loses_nothing() {
+    let setup = Setup::new(&[Account::tanaka()])
+        .set("transport", "kind", "\"spool\"")
+        .set("transport.spool", "directory", "\"spool\"")
+        .set("transport.spool", "poll", "\"100ms\"");
+    let mut gateway = Gateway::start(setup);
+    gateway.accepts(&Mail::right("0312345678@fax.example"));
+    let folder = gateway.path("spool");
+    let path = wait_for("the description", || {
+        let entries = std::fs::read_dir(&folder).ok()?;
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        paths.find(|path| path.extension().is_some_and(|end| end == "json"))
+    });
+    gateway.kill();
+    std::fs::rename(&path, path.with_extension("taken")).unwrap();
+    let result = r#"{"status":"sent","pages":1,"remote_id":"+81 3 1"}"#;
+    std::fs::write(path.with_extension("new"), result).unwrap();
+    std::fs::rename(
+        path.with_extension("new"),
+        path.with_extension("result.json"),
+    )
+    .unwrap();
+    gateway.serve();
+    let jobs = gateway.settled(1);
+    assert_eq!(jobs[0]["status"], 0, "{jobs:?}");
+    wait_for("the files to be removed", || {
+        let mut entries = std::fs::read_dir(&folder).unwrap();
+        entries.next().is_none().then_some(())
+    });
+    let journal = std::fs::read_to_string(gateway.path("var/calls.jsonl")).unwrap();
+    let lines: Vec<Json> = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["transport"], "spool");
+    assert_eq!(lines[0]["remote_id"], "+81 3 1");
 }
