@@ -10,10 +10,16 @@ use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use metrics_exporter_prometheus::Matcher;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+/// The rates of the modems of T.30, in bits a second.
+const RATES: [f64; 7] = [
+    2_400.0, 4_800.0, 7_200.0, 9_600.0, 12_000.0, 14_400.0, 33_600.0,
+];
 
 /// What must be well for the gateway to be ready, and what is wrong with it.
 #[derive(Default)]
@@ -74,7 +80,9 @@ impl Metrics {
     /// # Errors
     /// A collector is installed already.
     pub fn install() -> Result<Self, String> {
-        let installed = PrometheusBuilder::new().install_recorder();
+        let rates = Matcher::Full("faxgate_fax_rate_bits".to_owned());
+        let builder = PrometheusBuilder::new().set_buckets_for_metric(rates, &RATES);
+        let installed = builder.and_then(PrometheusBuilder::install_recorder);
         let handle = installed.map_err(|error| error.to_string())?;
         describe_metrics();
         Ok(Self(handle))
@@ -156,11 +164,6 @@ fn describe_metrics() {
         "faxgate_accounts_stale",
         Unit::Count,
         "1 while the account files on disk are refused and the last good ones are in force."
-    );
-    metrics::describe_counter!(
-        "faxgate_fax_attempts_total",
-        Unit::Count,
-        "Calls that ended, by status."
     );
     metrics::describe_gauge!(
         "faxgate_tls_certificate_expires_seconds",

@@ -233,6 +233,8 @@ fn detail(account: &Account, locks: &Locks, events: &[EventRow], now: Timestamp)
     shown["senders"] = json!(senders.collect::<Vec<_>>());
     shown["password_in_body"] = json!(account.password_in_body);
     shown["station_id"] = json!(account.station_id.as_ref().map(ToString::to_string));
+    let calling = account.calling_number.as_ref();
+    shown["calling_number"] = json!(calling.map(|number| format!("+{}", number.digits())));
     shown["numbers"] = json!(
         account
             .numbers

@@ -1,5 +1,7 @@
 //! `faxgate job`: what became of faxes. Works while the gateway serves.
 
+mod watch;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ use crate::cli::load;
 use crate::cli::open_store;
 use crate::cli::output;
 use crate::config::Loaded;
+use crate::fax::Cause;
+use crate::fax::Media;
 use crate::queue::By;
 use crate::queue::Canceller;
 use crate::queue::NotResent;
@@ -51,6 +55,11 @@ pub(crate) enum Sub {
         /// The job.
         id: i64,
     },
+    /// Follow a job's calls until it is settled; without one, all jobs until this is interrupted.
+    Watch {
+        /// The job.
+        id: Option<i64>,
+    },
     /// Cancel a job that is not settled.
     Cancel {
         /// The job.
@@ -74,7 +83,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             before,
         } => {
             let rows = store.read_here(|tx| jobs::jobs(tx, account.as_deref(), *before, *limit))?;
-            let rows: Vec<_> = rows.iter().map(shown).collect();
+            let rows: Vec<_> = rows.iter().map(|job| shown(job, json)).collect();
             let columns = [
                 "id",
                 "account",
@@ -87,6 +96,7 @@ pub(crate) fn run(sub: &Sub, config: &Path, json: bool) -> Result<(), Failure> {
             output::table(&rows, &columns, json)
         }
         Sub::Show { id } => show(&store, *id, json),
+        Sub::Watch { id } => watch::run(&store, *id, json),
         Sub::Cancel { id } => cancel(&store, &loaded, *id),
         Sub::Resend { id } => resend(&store, &loaded, *id),
     }
@@ -108,7 +118,7 @@ fn show(store: &Store, id: i64, json: bool) -> Result<(), Failure> {
         Ok(Some((jobs::attempts(tx, id)?, events, mails, job, batch)))
     })?;
     let (attempts, events, mails, job, batch) = found.ok_or_else(|| unknown(id))?;
-    let mut value = shown(&job);
+    let mut value = shown(&job, json);
     if let Some(batch) = batch {
         let results = Some(batch.verification).filter(|text| !text.is_empty());
         value["sender_tier"] = json!(batch.tier);
@@ -185,12 +195,22 @@ fn unknown(id: i64) -> Failure {
     Failure::new(Exit::Unknown, format!("no job {id}"))
 }
 
-fn shown(job: &JobRow) -> Json {
+/// A job; for people its number and what is behind it are one.
+fn shown(job: &JobRow, for_programs: bool) -> Json {
+    let mut value = fields(job);
+    if !for_programs {
+        value["destination"] = json!(to(job));
+    }
+    value
+}
+
+fn fields(job: &JobRow) -> Json {
     json!({
         "id": job.id.to_string(),
         "batch": job.batch.to_string(),
         "account": job.account,
         "destination": job.destination,
+        "sub_address": Some(&job.sub_address).filter(|sub| !sub.is_empty()),
         "contact": job.contact,
         "state": job.state.as_str(),
         "status": job.status.0,
@@ -207,13 +227,31 @@ fn shown(job: &JobRow) -> Json {
     })
 }
 
+/// Where it goes: the number, and whom it is for behind it.
+fn to(job: &JobRow) -> String {
+    match job.sub_address.as_str() {
+        "" => job.destination.clone(),
+        sub_address => format!("{} sub {sub_address}", job.destination),
+    }
+}
+
 fn attempt(attempt: &AttemptRow) -> Json {
     json!({
         "attempt": attempt.n,
         "started": attempt.started_at.rfc3339(),
         "ended": attempt.ended_at.map(Timestamp::rfc3339),
         "status": attempt.status.map(|status| status.0),
+        "cause": attempt.cause.map(Cause::as_str),
+        "phase": Some(&attempt.phase).filter(|phase| !phase.is_empty()),
+        "first_page": attempt.first_page,
         "pages_sent": attempt.pages_sent,
         "remote_id": attempt.remote_id,
+        "line": attempt.line,
+        "media": attempt.media.map(Media::as_str),
+        "rate": attempt.rate,
+        "ecm": attempt.ecm,
+        "sip": attempt.sip,
+        "t30": attempt.t30,
+        "detail": attempt.detail,
     })
 }

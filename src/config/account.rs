@@ -70,6 +70,8 @@ pub struct Account {
     pub require_verified: bool,
     /// Our identifier on the line (TSI).
     pub station_id: Option<StationId>,
+    /// The number that far ends are shown; `None` is the line's own.
+    pub calling_number: Option<FaxNumber>,
     /// Numbers whose faxes are received for this account.
     pub numbers: Vec<FaxNumber>,
     /// Where received faxes are mailed.
@@ -195,6 +197,7 @@ impl Account {
             password_in_body,
             require_verified: section.or("require_verified", false, forms::boolean),
             station_id: section.optional("station_id", station_id),
+            calling_number: section.optional("calling_number", |value| number(value, context)),
             numbers,
             forward_to: section.list("forward_to", Vec::new(), forms::address),
             forward_format: section.or("forward_format", ForwardFormat::Pdf, |value| {
@@ -278,14 +281,15 @@ fn senders(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<Send
 }
 
 fn numbers(section: &mut Section<'_, '_>, context: &mut Context<'_>) -> Vec<FaxNumber> {
-    let country = &context.config.gateway.country;
-    let parse = |value: &DeValue<'_>| {
-        FaxNumber::parse(&forms::text(value)?, country)
-            .map_err(|error| Bad::new(error.to_string(), "a number such as \"+81345670001\""))
-    };
+    let parse = |value: &DeValue<'_>| number(value, context);
     let entries = section.entries("numbers", parse).unwrap_or_default();
     let claimed = |number: &FaxNumber| (Kind::Number, number.canonical());
     claim_each(section, context, entries, claimed)
+}
+
+fn number(value: &DeValue<'_>, context: &Context<'_>) -> Result<FaxNumber, Bad> {
+    FaxNumber::parse(&forms::text(value)?, &context.config.gateway.country)
+        .map_err(|error| Bad::new(error.to_string(), "a number such as \"+81345670001\""))
 }
 
 pub(super) fn claim_each<T>(

@@ -97,7 +97,7 @@ impl Dispatcher {
             job: claim.job,
             attempt: claim.attempt,
             number: number.clone(),
-            calling_number: None,
+            calling_number: account.and_then(|a| a.calling_number.clone()),
             local_id: account
                 .and_then(|a| a.station_id.clone())
                 .unwrap_or_default(),

@@ -132,7 +132,7 @@ impl Told {
             }
             CallProgress::Page { confirmed, .. } => {
                 live.confirmed = live.confirmed.max(*confirmed);
-                "pages"
+                "page"
             }
             CallProgress::LastPageSent => "last-page-sent",
             CallProgress::Released => "released",
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(
             news.live,
             Live {
-                phase: "pages",
+                phase: "page",
                 confirmed: 3,
                 remote_id: "81 3".into(),
                 line: "a".into(),

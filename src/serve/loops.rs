@@ -103,12 +103,13 @@ pub(super) async fn sweep(
 ) {
     let never = Notify::new();
     let mut round: u32 = 0;
+    let mut resolving = JoinSet::new();
     loop {
         let swept = match round.is_multiple_of(MEASURE_EVERY) {
-            true => sweep_once(&dispatcher, &work)
+            true => sweep_once(&dispatcher, &work, &mut resolving)
                 .await
                 .and(measure(&dispatcher).await),
-            false => sweep_once(&dispatcher, &work).await,
+            false => sweep_once(&dispatcher, &work, &mut resolving).await,
         };
         round = round.wrapping_add(1);
         match swept {
@@ -124,7 +125,11 @@ pub(super) async fn sweep(
     }
 }
 
-async fn sweep_once(dispatcher: &Arc<Dispatcher>, work: &Notify) -> Result<(), StorageError> {
+async fn sweep_once(
+    dispatcher: &Arc<Dispatcher>,
+    work: &Notify,
+    resolving: &mut JoinSet<()>,
+) -> Result<(), StorageError> {
     let (owner, now) = (dispatcher.owner, dispatcher.clock.now());
     let until = now.plus(dispatcher.config.queue.lease);
     let at_work = dispatcher.at_work.jobs();
@@ -136,7 +141,17 @@ async fn sweep_once(dispatcher: &Arc<Dispatcher>, work: &Notify) -> Result<(), S
     if moved {
         work.notify_one();
     }
-    dispatcher.resolve(dialled).await
+    // Beside the sweep: a transport may have to ask somebody far away, and leases must be renewed meanwhile.
+    while resolving.try_join_next().is_some() {}
+    if resolving.is_empty() && !dialled.is_empty() {
+        let dispatcher = Arc::clone(dispatcher);
+        resolving.spawn(async move {
+            if let Err(error) = dispatcher.resolve(dialled).await {
+                tracing::error!(%error, "interrupted calls are not all resolved yet");
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Counts what waits. Not at every sweep: a hundred thousand held mails take their time.

@@ -54,6 +54,7 @@ pub use lines::lines;
 pub use lines::open_jobs;
 pub use lines::repeats;
 pub use progress::Live;
+pub use progress::active;
 pub use progress::note_progress;
 pub use search::Found;
 pub use search::NumberMatch;

@@ -110,4 +110,57 @@ mod tests {
                 .contains("older")
         );
     }
+
+    #[test]
+    fn jobs_of_the_version_before_real_lines_stay_what_they_are() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE schema_migration(number BIGINT PRIMARY KEY, checksum TEXT NOT NULL)",
+            )
+            .unwrap();
+        for (number, sql) in ALL.iter().filter(|(number, _)| *number <= 10) {
+            connection.execute_batch(sql).unwrap();
+            connection
+                .execute(
+                    "INSERT INTO schema_migration VALUES(?1, ?2)",
+                    (number, checksum_of(sql)),
+                )
+                .unwrap();
+        }
+        connection
+            .execute_batch(
+                "INSERT INTO batch(id, account, identity, door, proof, tier, verification, reference, message_id,
+                     reply_to, page_options, stopped, published, jobs, settled, created_at)
+                 VALUES(1, 'a', X'00', '', '', '', '', '', '', '', '{}', 0, 1, 2, 1, 0);
+                 INSERT INTO job(id, batch, account, class, destination, contact, state, status, attempts, next_at,
+                     fence, pages_sent, created_at)
+                 VALUES(2, 1, 'a', 0, '0081312345678', '', 5, 6017, 1, 0, 1, 0, 0),
+                     (3, 1, 'a', 0, '0081312345679', '', 10, 0, 1, 0, 1, 4, 0);
+                 INSERT INTO attempt(job, n, fence, destination, started_at, ended_at, status)
+                 VALUES(2, 1, 1, '0081312345678', 0, 1, 6017);",
+            )
+            .unwrap();
+        run(&mut connection).unwrap();
+        let all = |sql: &str| -> Vec<String> {
+            let mut statement = connection.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| row.get(0)).unwrap();
+            rows.map(Result::unwrap).collect()
+        };
+        assert_eq!(
+            all(
+                "SELECT id || ' ' || status || ' ' || pages_sent || ' [' || sub_address || '] ' || step_down FROM job ORDER BY id"
+            ),
+            ["2 -3 0 [] 0", "3 0 4 [] 0"]
+        );
+        assert_eq!(
+            all("SELECT status || ' ' || first_page || ' ' || rate || ' ' || line FROM attempt"),
+            ["6017 0 0 "]
+        );
+        let twice = "INSERT INTO job(id, batch, account, class, destination, contact, state, status, attempts,
+                next_at, fence, created_at, sub_address)
+            VALUES(4, 1, 'a', 0, '0081312345678', '', 1, -1, 0, 0, 0, 0, ";
+        assert!(connection.execute(&format!("{twice}'')"), []).is_err());
+        assert!(connection.execute(&format!("{twice}'12')"), []).is_ok());
+    }
 }

@@ -39,6 +39,7 @@ use crate::web::shown::Line;
 use crate::web::shown::Number;
 use crate::web::shown::Told;
 use crate::web::visitor::Visitor;
+use crate::web::words::Words as Pages;
 
 /// The page of a fax.
 #[derive(Template)]
@@ -113,8 +114,14 @@ pub(super) struct Attempt {
     pub(super) told: Option<Told>,
     /// Pages that the far end confirmed.
     pub(super) pages: i64,
+    /// Pages that earlier calls had confirmed.
+    pub(super) first_page: i64,
     /// The far end's identifier.
     pub(super) remote_id: String,
+    /// The line, how the fax travelled, and how fast.
+    pub(super) how: String,
+    /// How far it is, while it goes on.
+    pub(super) live: String,
     /// How long it took; `None` while it goes on.
     pub(super) seconds: Option<u64>,
 }
@@ -233,7 +240,8 @@ pub(super) fn standing(site: &Site, f: &Frame, found: Found) -> Standing {
     } = found;
     let language = f.language;
     let open = !job.status.is_final();
-    let number = Number::of(&job.destination);
+    let plain = Number::of(&job.destination);
+    let number = Number::behind(&job.destination, &job.sub_address);
     let attempts = attempts.into_iter();
     let is_number = Destination::from_canonical(&job.destination).is_some();
     Standing {
@@ -250,7 +258,9 @@ pub(super) fn standing(site: &Site, f: &Frame, found: Found) -> Standing {
         remote_id: job.remote_id,
         seconds: job.duration_ms / 1000,
         reply_to: batch.reply_to,
-        attempts: attempts.map(|call| attempt(site, call, language)).collect(),
+        attempts: attempts
+            .map(|call| attempt(site, call, f.t, language))
+            .collect(),
         timeline: shown::timeline(site, &events, f.t, language),
         open,
         csrf: f
@@ -259,9 +269,9 @@ pub(super) fn standing(site: &Site, f: &Frame, found: Found) -> Standing {
             .map(|person| person.csrf.clone())
             .unwrap_or_default(),
         form: site.store().ids().next(site.now()).to_string(),
-        typed: match number.e164.is_empty() {
+        typed: match plain.e164.is_empty() {
             true => String::new(),
-            false => number.national.clone(),
+            false => plain.national,
         },
         wrong: None,
         kept: is_number && !batch.expired && job.status != crate::status::Status::STOPPED_BY_LOCK,
@@ -269,13 +279,38 @@ pub(super) fn standing(site: &Site, f: &Frame, found: Found) -> Standing {
     }
 }
 
-fn attempt(site: &Site, attempt: AttemptRow, language: Language) -> Attempt {
+/// Line, media, speed: what is known of them.
+fn how(attempt: &AttemptRow) -> String {
+    let line = Some(attempt.line.clone()).filter(|line| !line.is_empty());
+    let media = attempt
+        .media
+        .and_then(|media| shown::carried(media.as_str()));
+    let rate = Some(attempt.rate).filter(|rate| *rate > 0);
+    let rate = rate.map(|rate| format!("{rate} bit/s"));
+    let ecm = attempt.ecm.then(|| "ECM".to_owned());
+    let known: Vec<_> = [line, media, rate, ecm].into_iter().flatten().collect();
+    known.join(" · ")
+}
+
+/// How far a call is.
+fn live(attempt: &AttemptRow, t: &Pages) -> String {
+    match attempt.phase.as_str() {
+        "" | "dialling" => t.on_the_line.to_owned(),
+        phase => shown::what(phase, t).to_owned(),
+    }
+}
+
+fn attempt(site: &Site, attempt: AttemptRow, t: &Pages, language: Language) -> Attempt {
+    let (how, live) = (how(&attempt), live(&attempt, t));
     Attempt {
         n: attempt.n,
         began: site.moment(attempt.started_at),
         told: attempt.status.map(|status| Told::of(status, language)),
+        live,
+        first_page: attempt.first_page,
         pages: attempt.pages_sent,
         remote_id: attempt.remote_id,
+        how,
         seconds: attempt
             .ended_at
             .map(|at| at.since(attempt.started_at).as_secs()),

@@ -340,7 +340,7 @@ pub(super) fn of_job(site: &Site, job: JobRow, language: Language) -> Row {
         path: format!("/sent/{}", job.id),
         name: format!("job-{}", job.id),
         at: site.moment(job.created_at),
-        number: Some(Number::of(&job.destination)),
+        number: Some(Number::behind(&job.destination, &job.sub_address)),
         contact: job.contact,
         reference: job.reference,
         told: Some(Told::of(job.status, language)),

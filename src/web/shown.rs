@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use crate::config::Language;
 use crate::fax::Destination;
+use crate::fax::Media;
 use crate::status::Status;
 use crate::storage::events::EventRow;
 use crate::web::Site;
@@ -21,6 +22,17 @@ pub(super) struct Number {
 }
 
 impl Number {
+    /// The number whose canonical form this is, and whom it is for behind it.
+    pub(super) fn behind(canonical: &str, sub_address: &str) -> Self {
+        let mut number = Self::of(canonical);
+        if !sub_address.is_empty() {
+            for form in [&mut number.national, &mut number.e164] {
+                *form = format!("{form} sub {sub_address}").trim_start().to_owned();
+            }
+        }
+        number
+    }
+
     /// The number whose canonical form this is.
     pub(super) fn of(canonical: &str) -> Self {
         match Destination::from_canonical(canonical) {
@@ -100,7 +112,8 @@ fn is_of_web(event: &EventRow) -> bool {
     event.kind == "received" && json.get("door").and_then(Json::as_str) == Some("web")
 }
 
-fn what<'a>(kind: &'a str, t: &Words) -> &'a str {
+/// What happened, or how far a call is, in words.
+pub(super) fn what<'a>(kind: &'a str, t: &Words) -> &'a str {
     match kind {
         "received" => t.e_received,
         "authenticated" => t.e_authenticated,
@@ -108,6 +121,16 @@ fn what<'a>(kind: &'a str, t: &Words) -> &'a str {
         "rendered" => t.e_rendered,
         "not-rendered" => t.e_not_rendered,
         "dialled" => t.e_dialled,
+        "line" => t.e_line,
+        "ringing" => t.e_ringing,
+        "answered" => t.e_answered,
+        "carried" => t.e_carried,
+        "identified" => t.e_identified,
+        "training" => t.e_training,
+        "page" => t.e_page,
+        "last-page-sent" => t.e_last_page_sent,
+        "released" => t.e_released,
+        "not-called" => t.e_not_called,
         "attempted" => t.e_attempted,
         "settled" => t.e_settled,
         "cancelled" => t.e_cancelled,
@@ -129,6 +152,12 @@ fn detail(event: &EventRow, t: &Words, language: Language) -> String {
     let pages = |count: i64| format!("{}: {count}", t.pages);
     let told = number("status").and_then(|status| i32::try_from(status).ok());
     let told = told.map(|status| Told::of(Status(status), language).text.to_owned());
+    let ecm = json.get("ecm").and_then(Json::as_bool);
+    let ecm = ecm.filter(|ecm| *ecm).map(|_| "ECM".to_owned());
+    let page = number("page").map(|page| match number("of").filter(|of| *of > 0) {
+        Some(of) => format!("{page} / {of}"),
+        None => page.to_string(),
+    });
     let facts = match event.kind.as_str() {
         "received" => [text("sender"), None, None],
         "rendered" => [number("pages").map(pages), None, None],
@@ -138,6 +167,16 @@ fn detail(event: &EventRow, t: &Words, language: Language) -> String {
             [number("pages").map(pages), partial, None]
         }
         "dialled" => [number("attempt").map(|n| format!("{n}.")), None, None],
+        "line" => [text("line"), None, None],
+        "carried" => [text("media").and_then(|word| carried(&word)), None, None],
+        "identified" => [text("remote_id"), None, None],
+        "training" => [
+            number("rate").map(|rate| format!("{rate} bit/s")),
+            ecm,
+            None,
+        ],
+        "page" => [page, None, None],
+        "not-called" => [text("reason"), None, None],
         "attempted" => [told, number("pages_sent").map(pages), None],
         "settled" => [told, text("reason"), None],
         "notified" | "not-notified" => [text("to"), text("error"), None],
@@ -146,4 +185,12 @@ fn detail(event: &EventRow, t: &Words, language: Language) -> String {
     };
     let facts: Vec<String> = facts.into_iter().flatten().collect();
     facts.join(" · ")
+}
+
+/// How a fax travels, as people call it.
+pub(super) fn carried(word: &str) -> Option<String> {
+    Media::from_word(word).map(|media| match media {
+        Media::G711 => "G.711".to_owned(),
+        Media::T38 => "T.38".to_owned(),
+    })
 }

@@ -156,6 +156,16 @@ words! {
     e_rendered: "Turned into pages", "ページに変換しました";
     e_not_rendered: "A document could not be turned into pages", "文書を変換できませんでした";
     e_dialled: "Calling", "発信しました";
+    e_line: "Line", "回線";
+    e_ringing: "It rings", "呼び出し中";
+    e_answered: "Answered", "相手が応答しました";
+    e_carried: "Carried as", "伝送方式";
+    e_identified: "Far end", "相手機の識別";
+    e_training: "Speed", "通信速度";
+    e_page: "Page confirmed", "ページの受信を確認しました";
+    e_last_page_sent: "Last page sent, waiting for its confirmation", "最終ページを送信し、確認を待っています";
+    e_released: "Line released", "回線を切断しました";
+    e_not_called: "Not called: no line is in service", "発信できませんでした（使用できる回線がありません）";
     e_attempted: "The call ended", "通信が終了しました";
     e_settled: "Finished", "処理が完了しました";
     e_cancelled: "Cancelled", "キャンセルされました";

@@ -166,7 +166,7 @@ fn pages_in(folder: &Path) -> usize {
     let documents: Vec<_> = paths.filter(is_document).collect();
     assert_eq!(documents.len(), 1, "{documents:?}");
     let tiff = std::fs::read(&documents[0]).unwrap();
-    let pages = faxpage::TiffPages::new(&tiff, limits).unwrap();
+    let pages = faxpage::TiffPages::new(&tiff, &limits).unwrap();
     pages.map(|page| page.unwrap()).count()
 }
 
@@ -236,8 +236,9 @@ async fn received_faxes_are_fetched_once_and_removed() {
     let receiver = Arc::clone(&transport);
     let receiving = tokio::spawn(async move { receiver.receive().await });
     // Where it cannot be stored it stays there.
-    wait_for("HylaFAX to be asked", || {
-        (transport.condition() == Condition::Well).then_some(())
+    let offered = || *side.tray.offered.lock().unwrap();
+    wait_for("the fax to be offered twice", || {
+        (offered() > 1).then_some(())
     });
     assert!(whole.exists());
     *side.tray.is_full.lock().unwrap() = false;
@@ -306,16 +307,7 @@ async fn whatever_fails_before_the_submission_nothing_is_dialled() {
     ];
     let long = format!("{}\r\n", "2".repeat(100_000));
     let endless = "200-and so on\r\n".repeat(1000);
-    let says = [
-        "\0\0\0\r\n",
-        "500 no\r\n",
-        "421 bye\r\n",
-        "999\r\n",
-        "200",
-        &long,
-        &endless,
-        "227 (1)\r\n",
-    ];
+    let says = ["\0\0\0\r\n", "500 no\r\n", "421 bye\r\n", &long, &endless];
     for command in before {
         let mut faults: Vec<_> = says
             .iter()
@@ -352,7 +344,7 @@ async fn whatever_fails_before_the_submission_nothing_is_dialled() {
 }
 
 /// Long enough for an answer of this machine, and what a silent server is given.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_server_is_not_waited_for_for_ever() {
@@ -433,11 +425,7 @@ async fn a_connection_lost_while_a_job_is_followed_is_made_again() {
         "RETR",
     ];
     for command in during {
-        for fault in [
-            Fault::Close,
-            Fault::Say("rubbish\r\n".to_owned()),
-            Fault::Say("500 no\r\n".to_owned()),
-        ] {
+        for fault in [Fault::Close, Fault::Say("500 no\r\n".to_owned())] {
             let fake = Fake::start();
             let side = Side::of(fake.address);
             // `JPARM JOBINFO` is said once with a value before.

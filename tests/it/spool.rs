@@ -3,13 +3,18 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use faxgate::config::Spool;
 use faxgate::fax::CallProgress;
 use faxgate::fax::Cause;
 use faxgate::fax::Outcome;
+use faxgate::time::Clock;
 use faxgate::time::SystemClock;
+use faxgate::time::Timestamp;
+use faxgate::time::Wait;
 use faxgate::transmit::Call;
 use faxgate::transmit::FaxTransport;
 use faxgate::transmit::Resolution;
@@ -17,26 +22,61 @@ use faxgate::transmit::spool::SpoolTransport;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use crate::gateway::Account;
+use crate::gateway::Gateway;
+use crate::gateway::Mail;
+use crate::gateway::Setup;
 use crate::gateway::wait_for;
 use crate::upstream::Told;
 use crate::upstream::call;
 use crate::upstream::make;
 use crate::upstream::report;
 
+const POLL: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(3600);
 /// Shorter than anybody needs to look twice.
 const SHORT: Duration = Duration::from_millis(1);
 
+/// The machine's clock, and how far it is put forward.
+#[derive(Default)]
+struct Shifted(AtomicI64);
+
+impl Shifted {
+    fn put_forward(&self, by: Duration) {
+        let ms = i64::try_from(by.as_millis()).unwrap();
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Shifted {
+    fn now(&self) -> Timestamp {
+        let shift = self.0.load(Ordering::SeqCst);
+        Timestamp::from_ms(SystemClock.now().as_ms() + shift)
+    }
+
+    fn wait_until(&self, until: Timestamp) -> Wait<'_> {
+        let left = until.since(self.now());
+        let until = SystemClock.now().plus(left.min(POLL));
+        Box::pin(async move { SystemClock.wait_until(until).await })
+    }
+}
+
 struct Story {
     folder: TempDir,
+    clock: Arc<Shifted>,
     transport: Arc<SpoolTransport>,
 }
 
 impl Story {
     fn begin(give_up: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let transport = open(folder.path(), give_up);
-        Self { folder, transport }
+        let clock = Arc::<Shifted>::default();
+        let transport = open_at(folder.path(), give_up, clock.clone());
+        Self {
+            folder,
+            clock,
+            transport,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -70,12 +110,16 @@ impl Story {
 }
 
 fn open(folder: &Path, give_up: Duration) -> Arc<SpoolTransport> {
+    open_at(folder, give_up, Arc::new(SystemClock))
+}
+
+fn open_at(folder: &Path, give_up: Duration, clock: Arc<dyn Clock>) -> Arc<SpoolTransport> {
     let config = Spool {
         directory: folder.to_owned(),
-        poll: Duration::from_millis(100),
+        poll: POLL,
         give_up,
     };
-    Arc::new(SpoolTransport::open(&config, Arc::new(SystemClock)).unwrap())
+    Arc::new(SpoolTransport::open(&config, clock).unwrap())
 }
 
 /// As `docs/spool.md` asks for it: whole at once.
@@ -189,23 +233,36 @@ async fn a_result_that_nobody_understands_ends_as_an_unknown_outcome() {
         r#"{"status":"sent","pages":-1}"#,
         "[]",
     ] {
-        let story = Story::begin(SHORT);
+        let story = Story::begin(LONG);
         std::fs::write(story.path("7-1.taken"), "").unwrap();
         let files = story.transport.resolve(7, 1).await;
         assert_eq!(files, Resolution::Unknown, "no description");
+        let clock = Arc::clone(&story.clock);
         let outcome = story
             .answered(call(1), move |folder| {
-                let _ = std::fs::rename(folder.join("7-1.json"), folder.join("7-1.taken"));
+                std::fs::rename(folder.join("7-1.json"), folder.join("7-1.taken")).unwrap();
                 std::fs::write(folder.join("7-1.result.json"), result).unwrap();
+                clock.put_forward(LONG);
             })
             .await;
-        // Nobody may have taken it before the time was over: then it was withdrawn.
-        match outcome {
-            Outcome::Failed(Cause::Interrupted, _) => {}
-            Outcome::Retry(Cause::Network, _) => assert!(story.path("7-1.withdrawn").exists()),
-            other => panic!("{result}: {other:?}"),
-        }
+        let unknown = matches!(outcome, Outcome::Failed(Cause::Interrupted, _));
+        assert!(unknown, "{result}: {outcome:?}");
     }
+}
+
+#[tokio::test]
+async fn what_was_taken_and_never_answered_has_an_unknown_outcome() {
+    let story = Story::begin(LONG);
+    let clock = Arc::clone(&story.clock);
+    let outcome = story
+        .answered(call(1), move |folder| {
+            std::fs::rename(folder.join("7-1.json"), folder.join("7-1.taken")).unwrap();
+            clock.put_forward(LONG);
+        })
+        .await;
+    let unknown = matches!(outcome, Outcome::Failed(Cause::Interrupted, _));
+    assert!(unknown, "{outcome:?}");
+    assert_eq!(story.transport.resolve(7, 1).await, Resolution::Unknown);
 }
 
 #[tokio::test]
@@ -289,4 +346,44 @@ async fn a_folder_that_cannot_be_written_makes_no_call() {
     let outcome = make(story.transport.as_ref(), &call(1)).await;
     assert!(matches!(outcome, Outcome::NotCalled { .. }), "{outcome:?}");
     std::fs::create_dir(story.folder.path()).unwrap();
+}
+
+#[test]
+fn a_mail_goes_through_the_folder_and_a_killed_gateway_loses_nothing() {
+    let setup = Setup::new(&[Account::tanaka()])
+        .set("transport", "kind", "\"spool\"")
+        .set("transport.spool", "directory", "\"spool\"")
+        .set("transport.spool", "poll", "\"100ms\"");
+    let mut gateway = Gateway::start(setup);
+    gateway.accepts(&Mail::right("0312345678@fax.example"));
+    let folder = gateway.path("spool");
+    let path = wait_for("the description", || {
+        let entries = std::fs::read_dir(&folder).ok()?;
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        paths.find(|path| path.extension().is_some_and(|end| end == "json"))
+    });
+    gateway.kill();
+    std::fs::rename(&path, path.with_extension("taken")).unwrap();
+    let result = r#"{"status":"sent","pages":1,"remote_id":"+81 3 1"}"#;
+    std::fs::write(path.with_extension("new"), result).unwrap();
+    std::fs::rename(
+        path.with_extension("new"),
+        path.with_extension("result.json"),
+    )
+    .unwrap();
+    gateway.serve();
+    let jobs = gateway.settled(1);
+    assert_eq!(jobs[0]["status"], 0, "{jobs:?}");
+    wait_for("the files to be removed", || {
+        let mut entries = std::fs::read_dir(&folder).unwrap();
+        entries.next().is_none().then_some(())
+    });
+    let journal = std::fs::read_to_string(gateway.path("var/calls.jsonl")).unwrap();
+    let lines: Vec<Json> = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["transport"], "spool");
+    assert_eq!(lines[0]["remote_id"], "+81 3 1");
 }

@@ -97,6 +97,7 @@ pub(crate) fn report(outcome: &Outcome) -> &CallReport {
 pub(crate) struct Tray {
     pub(crate) faxes: Mutex<Vec<InboundFax>>,
     pub(crate) is_full: Mutex<bool>,
+    pub(crate) offered: Mutex<u32>,
 }
 
 impl Tray {
@@ -111,6 +112,7 @@ impl Inbound for Tray {
     }
 
     fn arrive(&self, fax: InboundFax) -> Later<'_, bool> {
+        *self.offered.lock().unwrap() += 1;
         let takes = !*self.is_full.lock().unwrap();
         if takes {
             self.faxes.lock().unwrap().push(fax);

@@ -146,14 +146,19 @@ impl Account {
         texts.map(owned).chain(self.texts_of_lists()).collect()
     }
 
-    fn texts_of_faxes(&self) -> [(&'static str, Option<String>); 10] {
+    fn texts_of_faxes(&self) -> [(&'static str, Option<String>); 11] {
         let numbers = self
             .numbers
             .iter()
             .map(|number| format!("+{}", number.digits()));
+        let calling = self.calling_number.as_ref();
         let result = &self.result_mail;
         [
             ("station_id", self.station_id.as_ref().and_then(text)),
+            (
+                "calling_number",
+                calling.map(|number| format!("+{}", number.digits())),
+            ),
             ("numbers", listed(&numbers.collect::<Vec<_>>())),
             ("forward_to", listed(&self.forward_to)),
             ("forward_format", text(self.forward_format.as_str())),

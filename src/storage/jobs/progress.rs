@@ -61,3 +61,15 @@ pub fn note_progress(
     )?;
     Ok(true)
 }
+
+/// The jobs that are being called, the oldest first, at most `limit`.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn active(tx: &mut dyn Transaction, limit: usize) -> Result<Vec<i64>, StorageError> {
+    let rows = tx.query(
+        "SELECT id FROM job WHERE state IN (3, 4) AND lease_until > 0 ORDER BY id LIMIT ?1",
+        &[limit.into()],
+    )?;
+    Ok(rows.iter().map(|row| row.integer(0)).collect())
+}

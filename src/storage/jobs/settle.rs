@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 pub struct Settlement {
     /// Sleeping, or a final state.
     pub state: State,
-    /// The published status.
+    /// How the call ended, as the published status; the job's own if it is settled by it.
     pub status: Status,
     /// What the status alone does not say.
     pub reason: Option<String>,
@@ -69,7 +69,7 @@ pub fn settle(
     let moved = tx.first(
         "UPDATE job SET
              state = CASE WHEN cancel = 1 AND ?3 = 5 THEN 14 ELSE ?3 END,
-             status = CASE WHEN cancel = 1 AND ?3 = 5 THEN ?11 ELSE ?4 END,
+             status = CASE WHEN cancel = 1 AND ?3 = 5 THEN ?11 WHEN ?3 = 5 THEN ?15 ELSE ?4 END,
              attempts = attempts - CASE WHEN state = 3 THEN 1 ELSE 0 END,
              reason = ?5, next_at = ?6, owner = NULL, lease_until = NULL,
              pages_sent = CASE WHEN ?7 > pages_sent THEN ?7 ELSE pages_sent END,
@@ -92,6 +92,7 @@ pub fn settle(
             now.into(),
             settlement.step.number().into(),
             settlement.coarse.into(),
+            Status::SENDING.into(),
         ],
     )?;
     let Some(moved) = moved else {

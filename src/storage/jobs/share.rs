@@ -47,6 +47,10 @@ pub struct WaitingJob {
     pub created_at: Timestamp,
     /// When it goes on, at the earliest.
     pub next_at: Timestamp,
+    /// What it waits for, if that is not its turn.
+    pub reason: Option<String>,
+    /// Whom it is for behind the number; empty: nobody in particular.
+    pub sub_address: String,
 }
 
 /// The accounts with the most jobs in the queue, at most `limit` lanes.
@@ -86,7 +90,9 @@ pub fn oldest_waiting(
     limit: usize,
 ) -> Result<Vec<WaitingJob>, StorageError> {
     let rows = tx.query(
-        "SELECT id, account, destination, state, status, attempts, created_at, next_at
+        "SELECT id, account, destination, state,
+             COALESCE((SELECT status FROM attempt WHERE job = job.id ORDER BY n DESC LIMIT 1), status),
+             attempts, created_at, next_at, reason, sub_address
          FROM job WHERE state < 10 AND state NOT IN (3, 4) ORDER BY id LIMIT ?1",
         &[limit.into()],
     )?;
@@ -100,6 +106,8 @@ pub fn oldest_waiting(
             attempts: row.integer(5),
             created_at: Timestamp::from_ms(row.integer(6)),
             next_at: Timestamp::from_ms(row.integer(7)),
+            reason: row.optional_text(8),
+            sub_address: row.text(9).to_owned(),
         })
     };
     rows.iter().map(waiting).collect()

@@ -1,5 +1,7 @@
 //! Who goes next, what a fence guards, what is counted.
 
+mod calls;
+
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -4,6 +4,8 @@ ALTER TABLE job ADD COLUMN sub_address TEXT NOT NULL DEFAULT '';    -- whom it i
 ALTER TABLE job ADD COLUMN step_down BIGINT NOT NULL DEFAULT 0;     -- fax::StepDown of the next call
 ALTER TABLE job ADD COLUMN coarse BIGINT NOT NULL DEFAULT 0;        -- 1: the next call has half the lines
 ALTER TABLE job ADD COLUMN waiting_since BIGINT;                    -- since when no line is in service for it; NULL: it had one
+-- A job that waits for its next call is in progress; what the last one ended with stands at that call.
+UPDATE job SET status = -3 WHERE state = 5 AND status >= 0;
 -- Two sub-addresses of one number are two jobs.
 DROP INDEX job_once;
 CREATE UNIQUE INDEX job_once ON job(batch, destination, sub_address);
@@ -18,4 +20,3 @@ ALTER TABLE attempt ADD COLUMN ecm BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE attempt ADD COLUMN sip BIGINT;                            -- the last status code
 ALTER TABLE attempt ADD COLUMN t30 BIGINT;                            -- completion code of the engine
 ALTER TABLE attempt ADD COLUMN detail TEXT NOT NULL DEFAULT '';
-CREATE INDEX attempt_open ON attempt(started_at) WHERE ended_at IS NULL;

@@ -237,9 +237,10 @@ impl HylafaxTransport {
                     return Resolution::GoesOn;
                 };
                 let seen = Seen::default();
-                match self.outcome(&mut session, &standing, &note, &seen).await {
-                    Outcome::NotCalled { .. } => Resolution::NeverDialled,
-                    outcome => Resolution::Ended(outcome),
+                let outcome = self.outcome(&mut session, &standing, &note, &seen).await;
+                match matches!(outcome, Outcome::NotCalled { .. }) {
+                    true => Resolution::NeverDialled,
+                    false => Resolution::Ended(outcome),
                 }
             }
         }

@@ -89,10 +89,13 @@ impl Folder {
         }
         // Faxes are for nobody else on this machine.
         DirBuilder::new().mode(0o700).create(&self.path)?;
-        match pages {
-            Some(fax) => std::fs::write(self.path.join(note::SENT), &fax.tiff),
-            None => Ok(()),
+        let written = pages.map_or(Ok(()), |fax| {
+            std::fs::write(self.path.join(note::SENT), &fax.tiff)
+        });
+        if written.is_err() {
+            self.remove()?;
         }
+        written
     }
 
     /// Removes it with everything in it.

@@ -20,6 +20,8 @@ const LATE: u64 = 1600;
 const NEAR: u32 = 16_000;
 /// Packets in a row that make another clock or source believed (RFC 3550 appendix A.1).
 const RUN: u8 = 3;
+/// So many late packets in a row are no disorder.
+const RUN_LATE: u8 = 10;
 /// Samples in the longest packet that is taken: 120 ms.
 const LONGEST: usize = 960;
 
@@ -155,15 +157,15 @@ impl Reader {
             .map(|(_, next)| packet.timestamp.wrapping_sub(next));
         match away {
             Some(ahead) if ahead <= NEAR => self.hold(&packet),
-            // Late: it was given up.
-            Some(ahead) if ahead.wrapping_neg() <= NEAR => {}
-            Some(_) | None => self.hear_another(&packet),
+            // Late: it was given up. All of them late: we are ahead of the far end, and would stay so.
+            Some(ahead) if ahead.wrapping_neg() <= NEAR => self.hear_another(&packet, RUN_LATE),
+            Some(_) | None => self.hear_another(&packet, RUN),
         }
         Some(length)
     }
 
-    /// A stranger is believed when it goes on, and at once if nobody was heard before.
-    fn hear_another(&mut self, packet: &Packet<'_>) {
+    /// Another place in time is believed when it goes on for so long, and at once if nobody was heard before.
+    fn hear_another(&mut self, packet: &Packet<'_>, long: u8) {
         let next = packet
             .timestamp
             .wrapping_add(u32::try_from(packet.payload.len()).unwrap_or(0));
@@ -176,7 +178,7 @@ impl Reader {
             Some(_) | None => 1,
         };
         self.other = Some((packet.source, next, run));
-        if self.playing.is_none() || run >= RUN {
+        if self.playing.is_none() || run >= long {
             self.playing = Some((packet.source, packet.timestamp));
             self.other = None;
             self.held.clear();
@@ -377,6 +379,33 @@ mod tests {
         assert_eq!(reader.take(&packets(1)[0]), None);
         assert_eq!(reader.take(b"\0\x06\x01\x02"), None);
         assert_eq!(reader.take(&packets(1)[0][..12]), None);
+    }
+
+    #[test]
+    fn a_reader_that_got_ahead_of_the_far_end_comes_back_to_it() {
+        let (mut writer, mut reader) = (Writer::new(PCMU, 7, 0, 0), Reader::new(PCMU));
+        let mut due = 0;
+        for round in 0..40 {
+            let mut packet = writer.packet(&[0; BLOCK]);
+            match round {
+                // Two seconds ahead, and then nothing for longer than we wait.
+                1 => packet[4..8].copy_from_slice(&NEAR.to_be_bytes()),
+                2..15 => packet.truncate(1),
+                _ => {}
+            }
+            reader.take(&packet);
+            due += BLOCK as u64;
+            reader.play(due, |_| {});
+        }
+        let mut whole = 0;
+        for _ in 0..20 {
+            reader.take(&writer.packet(&[0; BLOCK]));
+            due += BLOCK as u64;
+            reader.play(due, |sound| {
+                whole += u32::from(matches!(sound, Sound::Samples(_)))
+            });
+        }
+        assert!(whole >= 19, "{whole}");
     }
 
     proptest! {

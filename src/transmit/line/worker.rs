@@ -75,10 +75,10 @@ fn serve() -> io::Result<()> {
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&media, SOCKET_BUFFER);
     let mut gateway = Gateway::new(gateway);
     let job = gateway.begin()?;
+    gateway.stream.set_nonblocking(true)?;
     let mut record = Record::open()?;
     let confinement = shut_in(&job);
     record.keep(&began(&job))?;
-    gateway.stream.set_nonblocking(true)?;
     gateway.tell(&Note::Ready {
         missing: confinement.missing,
     });

@@ -146,7 +146,7 @@ fn lane(site: &Site, share: Share, w: &Words) -> Lane {
 fn waiting(site: &Site, job: WaitingJob, w: &Words, language: Language) -> Job {
     Job {
         id: job.id,
-        number: Number::of(&job.destination),
+        number: Number::behind(&job.destination, &job.sub_address),
         state: in_words(job.state, w),
         told: Told::of(job.status, language),
         attempts: job.attempts,

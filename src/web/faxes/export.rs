@@ -178,7 +178,7 @@ impl Export {
             job.id.to_string(),
             at(job.created_at),
             cell(&job.destination),
-            cell(&Number::of(&job.destination).national),
+            cell(&Number::behind(&job.destination, &job.sub_address).national),
             cell(&job.contact),
             cell(&job.reference),
             // A number of ours: nothing in it can run.

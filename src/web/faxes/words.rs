@@ -48,6 +48,7 @@ words! {
     receipt: "Result as PDF", "結果をPDFで保存";
     receipt_title: "Fax transmission result", "FAX送信結果";
     duration: "Seconds", "秒数";
+    how: "Line and speed", "回線・通信速度";
     n_attempts: "Calls", "発信回数";
     job_id: "Fax ID", "FAX ID";
     as_sent: "As the recipient gets them, with the header line.", "ヘッダー行を含む、相手先に届くとおりの画像です。";

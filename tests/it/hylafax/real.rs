@@ -36,7 +36,8 @@ chown -R uucp:uucp "$spool"
 const SERVERS: &str = r#"
 spool=$folder/spool
 [ -z "$scheduler" ] || faxq -q "$spool" -D &
-exec hfaxd -d -q "$spool" -l 127.0.0.1 -i "$port"
+hfaxd -d -q "$spool" -l 127.0.0.1 -i "$port" &
+wait
 "#;
 
 /// HylaFAX; ends with everything that it started when dropped.
