@@ -21,6 +21,10 @@ use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Config;
 use crate::config::Loaded;
@@ -192,12 +196,18 @@ fn start_logging(subcommand: &Sub) {
     // The watcher of account files says itself what we say better.
     let usual = if serves { "info,notify=off" } else { "error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    // The SIP stack logs whole messages, with numbers and answers to challenges: never, whatever `RUST_LOG` says.
+    let ours = filter_fn(|event| !event.target().starts_with("rsipstack"));
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let all = tracing_subscriber::registry().with(filter);
     match serves {
-        true => log.json().flatten_event(true).init(),
-        false => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        true => all
+            .with(log.json().flatten_event(true).with_filter(ours))
+            .init(),
+        false => {
+            let log = log.with_ansi(std::io::stderr().is_terminal());
+            all.with(log.with_filter(ours)).init();
+        }
     }
 }
 

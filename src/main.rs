@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    // The confined converter must not do anything else first.
-    if arguments
-        .next()
-        .is_some_and(|first| first == faxgate::render::SUBCOMMAND)
-    {
-        return faxgate::render::worker_main();
+    // The confined children must not do anything else first.
+    if let Some(first) = arguments.next() {
+        if first == faxgate::render::SUBCOMMAND {
+            return faxgate::render::worker_main();
+        }
+        if first == faxgate::transmit::line::SUBCOMMAND {
+            return faxgate::transmit::line::worker_main();
+        }
     }
     faxgate::cli::run()
 }

@@ -3,7 +3,7 @@
 
 mod certificate;
 mod door;
-mod lines;
+pub(crate) mod lines;
 mod loops;
 mod reload;
 
@@ -113,7 +113,9 @@ impl Gateway {
         let smtp = building.mail_door(setup.config_file.clone(), Arc::clone(&intake))?;
         let web = building.web_door(setup.config_file.clone(), intake)?;
         let monitor = building.operators_door(setup.metrics).await?;
-        building.work(setup.config_file.clone())?;
+        building
+            .work(setup.config_file.clone(), setup.exe.clone())
+            .await?;
         building
             .background(setup.config_file, setup.loaded.accounts.files)
             .await;
@@ -339,7 +341,7 @@ impl Building {
         Ok(Some(address))
     }
 
-    fn work(&mut self, config_file: PathBuf) -> anyhow::Result<()> {
+    async fn work(&mut self, config_file: PathBuf, exe: PathBuf) -> anyhow::Result<()> {
         let parts = &self.parts;
         let reception = Arc::new(Reception {
             store: parts.store.clone(),
@@ -353,10 +355,11 @@ impl Building {
             config_file,
             inbound: reception,
             clock: Arc::clone(&parts.clock),
+            exe,
             tasks: &mut self.tasks,
             stopping: self.stopping.clone(),
         };
-        let exchange = lines.open()?;
+        let exchange = lines.open().await?;
         let dispatcher = Arc::new(Dispatcher {
             store: parts.store.clone(),
             config: Arc::clone(&parts.config),

@@ -18,6 +18,11 @@ const WATCHED: [&str; 5] = [
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(spandsp_found)");
+    // SpanDSP 3 from source, in the place of the system's library.
+    if std::env::var_os("CARGO_FEATURE_VENDORED").is_some() {
+        println!("cargo::rustc-cfg=spandsp_found");
+        return;
+    }
     // Version 3 gives its phase handlers other arguments: declarations of one would corrupt the other.
     let found = pkg_config::Config::new()
         .range_version("0.0.6".."0.1.0")

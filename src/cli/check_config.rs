@@ -7,18 +7,20 @@ use serde_json::json;
 use crate::cli::Exit;
 use crate::cli::Failure;
 use crate::cli::output;
+use crate::serve::lines::no_t30;
 
 /// Reports every mistake in every file, or that there is none.
 pub(crate) fn run(config: &Path, json: bool) -> Result<(), Failure> {
     match crate::config::load(config) {
         Ok(loaded) => {
-            let warnings = &loaded.accounts.warnings;
+            let mut warnings = loaded.accounts.warnings.clone();
+            warnings.extend(no_t30(&loaded.config));
             let accounts = loaded.accounts.accounts.accounts.len();
             if json {
                 let good = json!({ "ok": true, "accounts": accounts, "warnings": warnings });
                 return output::line(&good.to_string());
             }
-            for warning in warnings {
+            for warning in &warnings {
                 output::complain(&format!("warning: {warning}"));
             }
             let accounts = counted(accounts, "account");

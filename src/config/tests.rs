@@ -128,7 +128,7 @@ fn the_configuration_in_force_is_shown_with_every_key_and_reads_back() {
                 [[transport.route]]\nprefix = \"0120\"\nkind = \"spool\"\n\
                 [transport]\nkind = \"sip\"\n[transport.sip]\nmedia_address = \"192.0.2.1\"\n\
                 [[transport.sip.trunk]]\nname = \"a\"\nproxy = \"sip:[::1];transport=tls\"\ndomain = \"a.example\"\n\
-                user = \"u\"\npassword_file = \"p.txt\"\n\
+                user = \"u\"\npassword_file = \"p.txt\"\nca_file = \"c.pem\"\n\
                 [transport.hylafax]\nserver = \"[::1]\"\npassword_file = \"p.txt\"\nreceive = true\nnumber = \"0312345678\"\n\
                 [transport.interfax]\nuser = \"u\"\npassword_file = \"p.txt\"\nurl = \"http://192.0.2.9:8080/\"\n\
                 [verify]\n[dns]\nservers = [\"[::1]:53\"]\n[[relay]]\nnetworks = [\"::1\"]";

@@ -1,5 +1,6 @@
 //! Opens the transports that are configured, and tells operators how they are.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +21,15 @@ use crate::transmit::FaxTransport;
 use crate::transmit::Inbound;
 use crate::transmit::exchange::Exchange;
 use crate::transmit::exchange::Kinds;
+use crate::transmit::hylafax::HylafaxTransport;
 use crate::transmit::interfax::InterfaxTransport;
 use crate::transmit::journal::Journal;
+use crate::transmit::line::Pacing;
+use crate::transmit::line::Workers;
 use crate::transmit::loopback::LoopbackTransport;
+use crate::transmit::sip::SipSetup;
+use crate::transmit::sip::SipTransport;
+use crate::transmit::spool::SpoolTransport;
 
 /// The journal is put aside at this size: about 70,000 calls, and as many in the file put aside before.
 const JOURNAL: u64 = 32 * 1024 * 1024;
@@ -36,6 +43,8 @@ pub(super) struct Opening<'a> {
     pub(super) config_file: PathBuf,
     pub(super) inbound: Arc<dyn Inbound>,
     pub(super) clock: Arc<dyn Clock>,
+    /// This program, which fax workers are processes of.
+    pub(super) exe: PathBuf,
     pub(super) tasks: &'a mut JoinSet<()>,
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -45,7 +54,7 @@ impl Opening<'_> {
     ///
     /// # Errors
     /// Whatever keeps a kind from working as configured.
-    pub(super) fn open(mut self) -> anyhow::Result<Exchange> {
+    pub(super) async fn open(mut self) -> anyhow::Result<Exchange> {
         let data_dir = self.config.gateway.data_dir.clone();
         create_private_dir(&data_dir.join("calls"))?;
         let path = data_dir.join("calls.jsonl");
@@ -53,7 +62,7 @@ impl Opening<'_> {
         let journal = journal.with_context(|| path.display().to_string())?;
         let mut kinds = Kinds::new();
         for kind in self.kinds() {
-            kinds.insert(kind, self.transport(kind)?);
+            kinds.insert(kind, self.transport(kind, &journal).await?);
         }
         let routes = self.config.transport.clone();
         let clock = Arc::clone(&self.clock);
@@ -61,7 +70,7 @@ impl Opening<'_> {
             .with_context(|| format!("[gateway] data_dir {}", data_dir.display()))
     }
 
-    fn kinds(&self) -> Vec<TransportKind> {
+    fn kinds(&self) -> BTreeSet<TransportKind> {
         let transport = &self.config.transport;
         let tables = [
             (TransportKind::Hylafax, transport.hylafax.is_some()),
@@ -74,21 +83,47 @@ impl Opening<'_> {
         there.chain(transport.kinds()).collect()
     }
 
-    fn transport(&mut self, kind: TransportKind) -> anyhow::Result<Arc<dyn FaxTransport>> {
+    async fn transport(
+        &mut self,
+        kind: TransportKind,
+        journal: &Journal,
+    ) -> anyhow::Result<Arc<dyn FaxTransport>> {
         match kind {
+            TransportKind::Hylafax => self.hylafax(),
             TransportKind::Interfax => self.interfax(),
             TransportKind::Loopback => self.loopback(),
-            TransportKind::Hylafax | TransportKind::Sip | TransportKind::Spool => {
-                anyhow::bail!("[transport] kind {:?} is not built in", kind.as_str())
-            }
+            TransportKind::Sip => self.sip(journal.clone()).await,
+            TransportKind::Spool => self.spool(),
         }
+    }
+
+    fn hylafax(&mut self) -> anyhow::Result<Arc<dyn FaxTransport>> {
+        const HERE: &str = "[transport.hylafax]";
+        let config = &self.config;
+        let table = config.transport.hylafax.as_ref();
+        let hylafax = table.with_context(|| format!("{HERE} is missing"))?;
+        let password = hylafax.password_file.as_ref();
+        let opened = HylafaxTransport::new(
+            hylafax,
+            password.map(|file| self.password(file, HERE)).transpose()?,
+            &config.gateway.country,
+            &config.gateway.data_dir.join("calls"),
+            Arc::clone(&self.inbound),
+            Arc::clone(&self.clock),
+        );
+        let opened = Arc::new(opened.context(HERE)?);
+        let receiving = Arc::clone(&opened);
+        self.background(async move { receiving.receive().await });
+        Ok(opened)
     }
 
     fn interfax(&mut self) -> anyhow::Result<Arc<dyn FaxTransport>> {
         const HERE: &str = "[transport.interfax]";
         let table = self.config.transport.interfax.as_ref();
         let interfax = table.with_context(|| format!("{HERE} is missing"))?;
-        let password = self.password(interfax.password_file.as_ref(), HERE)?;
+        let password = interfax.password_file.as_ref();
+        let password = password.with_context(|| format!("{HERE} password_file is missing"))?;
+        let password = self.password(password, HERE)?;
         let data_dir = &self.config.gateway.data_dir;
         let clock = Arc::clone(&self.clock);
         let opened = InterfaxTransport::open(interfax, &password, data_dir, clock);
@@ -106,11 +141,43 @@ impl Opening<'_> {
             .with_context(|| format!("[transport.loopback] {}", loopback.directory.display()))?;
         Ok(Arc::new(opened))
     }
-}
 
-impl Opening<'_> {
-    fn password(&self, file: Option<&PasswordFile>, table: &str) -> anyhow::Result<Secret> {
-        let file = file.with_context(|| format!("{table} password_file is missing"))?;
+    async fn sip(&self, journal: Journal) -> anyhow::Result<Arc<dyn FaxTransport>> {
+        const HERE: &str = "[transport.sip]";
+        let table = self.config.transport.sip.clone();
+        let config = table.with_context(|| format!("{HERE} is missing"))?;
+        if let Some(why) = no_t30(&self.config) {
+            anyhow::bail!(why);
+        }
+        let calls = self.config.gateway.data_dir.join("calls");
+        let opened = SipTransport::open(SipSetup {
+            config,
+            config_file: self.config_file.clone(),
+            country: self.config.gateway.country.clone(),
+            workers: Workers::new(
+                self.exe.clone(),
+                calls,
+                self.config.render.allow_unsandboxed,
+            ),
+            pacing: Pacing::default(),
+            clock: Arc::clone(&self.clock),
+            inbound: Arc::clone(&self.inbound),
+            journal,
+            stopping: self.stopping.clone(),
+        });
+        Ok(Arc::new(opened.await.context(HERE)?))
+    }
+
+    fn spool(&self) -> anyhow::Result<Arc<dyn FaxTransport>> {
+        const HERE: &str = "[transport.spool]";
+        let table = self.config.transport.spool.as_ref();
+        let spool = table.with_context(|| format!("{HERE} is missing"))?;
+        let opened = SpoolTransport::open(spool, Arc::clone(&self.clock));
+        let opened = opened.with_context(|| format!("{HERE} {}", spool.directory.display()))?;
+        Ok(Arc::new(opened))
+    }
+
+    fn password(&self, file: &PasswordFile, table: &str) -> anyhow::Result<Secret> {
         file.read(&self.config_file)
             .with_context(|| format!("{table} password_file {file}"))
     }
@@ -125,6 +192,15 @@ impl Opening<'_> {
             }
         });
     }
+}
+
+/// Why the configured lines cannot work with this program: it was built without the library of T.30.
+pub(crate) fn no_t30(config: &Config) -> Option<String> {
+    let needed = config.transport.sip.is_some() && !spandsp::is_available();
+    needed.then(|| {
+        let install = spandsp::INSTALL;
+        format!("[transport.sip]: this program was built without the library of T.30: {install}, and build it again")
+    })
 }
 
 /// Tells operators how the lines are until the gateway stops: trouble only when no number can be called.

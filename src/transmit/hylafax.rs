@@ -28,6 +28,7 @@ use crate::fax::FaxNumber;
 use crate::fax::Outcome;
 use crate::secret::Secret;
 use crate::time::Clock;
+use crate::time::Timestamp;
 use crate::transmit::Call;
 use crate::transmit::Condition;
 use crate::transmit::FaxTransport;
@@ -205,7 +206,7 @@ impl HylafaxTransport {
             .await;
     }
 
-    fn unsent(&self, call: &Call, started: crate::time::Timestamp, detail: String) -> CallReport {
+    fn unsent(&self, call: &Call, started: Timestamp, detail: String) -> CallReport {
         CallReport {
             pages_sent: call.first_page,
             started,

@@ -9,15 +9,32 @@
 //! * [`outcome`] - what a sender's end means
 
 mod cause;
+mod child;
+mod engine;
+mod folder;
+mod g711;
+mod note;
+mod peer;
+mod rtp;
+mod sequence;
+mod session;
+mod teller;
+mod tone;
+mod udptl;
+mod worker;
 
 use std::io;
 use std::net::SocketAddr;
 use std::net::UdpSocket;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tracing::warn;
 
 use crate::fax::CallProgress;
 use crate::fax::FaxFile;
@@ -27,11 +44,30 @@ use crate::fax::StationId;
 use crate::fax::SubAddress;
 use crate::time::Timestamp;
 
+use child::Process;
+use child::Starter;
+use folder::Folder;
+use note::Job;
+use note::Order;
+use note::Pages;
+
 pub use cause::outcome;
+pub use worker::SUBCOMMAND;
+pub use worker::worker_main;
 
 /// Starts fax workers and keeps their folders, `data_dir/calls/<name>/`. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Workers {}
+pub struct Workers {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    exe: PathBuf,
+    calls: PathBuf,
+    allow_unconfined: bool,
+    starter: Starter,
+}
 
 /// What a worker is to do.
 #[derive(Clone, Debug)]
@@ -71,7 +107,7 @@ pub enum Task {
 }
 
 /// When a worker gives a call up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallLimits {
     /// After so long without a packet of the far end (and, over T.38, without one of ours: a receiver of a long page is silent).
     pub silence: Duration,
@@ -216,25 +252,62 @@ impl Workers {
     /// Workers are `exe fax-worker`, and `exe` is this very program; `calls` is `data_dir/calls`.
     ///
     /// With `allow_unconfined` a worker may run although this kernel cannot confine it fully.
-    pub fn new(_exe: PathBuf, _calls: PathBuf, _allow_unconfined: bool) -> Self {
-        Self {}
+    pub fn new(exe: PathBuf, calls: PathBuf, allow_unconfined: bool) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                exe,
+                calls,
+                allow_unconfined,
+                starter: Starter::default(),
+            }),
+        }
     }
 
     /// Makes the call's folder and starts its worker, which waits for [`Worker::carry`]. It owns the socket: one for RTP and
-    /// UDPTL both, bound to the address of our session description.
+    /// UDPTL both, bound to the address of our session description. What comes before the first carrier is thrown away.
     ///
     /// # Errors
     /// There is such a folder already, the program does not start, or it is not confined.
-    pub async fn start(&self, _assignment: Assignment, _socket: UdpSocket) -> io::Result<Worker> {
-        Err(io::ErrorKind::Unsupported.into())
+    pub async fn start(&self, assignment: Assignment, socket: UdpSocket) -> io::Result<Worker> {
+        let folder = Folder::of(&self.shared.calls, &assignment.name)?;
+        let (job, fax) = assignment.job()?;
+        let made = folder.clone();
+        blocking(move || made.make(fax.as_ref())).await?;
+        let started = Process::start(
+            &self.shared.starter,
+            &self.shared.exe,
+            &folder,
+            socket,
+            job,
+            self.shared.allow_unconfined,
+        );
+        let process = match started.await {
+            Ok(process) => process,
+            Err(error) => {
+                self.forget(&assignment.name).await;
+                return Err(error);
+            }
+        };
+        let (orders, to) = mpsc::unbounded_channel();
+        let (from, reports) = mpsc::unbounded_channel();
+        let id = process.id();
+        let task = tokio::spawn(process.attend(folder, to, from));
+        Ok(Worker {
+            orders,
+            reports,
+            id,
+            task: task.abort_handle(),
+            _workers: self.clone(),
+        })
     }
 
     /// What a crash left of the call of this name; `None` if its media never began.
     ///
     /// # Errors
     /// What the system says.
-    pub async fn look_up(&self, _name: &str) -> io::Result<Option<Left>> {
-        Err(io::ErrorKind::Unsupported.into())
+    pub async fn look_up(&self, name: &str) -> io::Result<Option<Left>> {
+        let folder = Folder::of(&self.shared.calls, name)?;
+        blocking(move || folder.read()).await
     }
 
     /// The calls that came in (`in-…`) and that a crash left, with their pages. To be asked before any is started.
@@ -242,18 +315,83 @@ impl Workers {
     /// # Errors
     /// What the system says.
     pub async fn left_in(&self) -> io::Result<Vec<Left>> {
-        Err(io::ErrorKind::Unsupported.into())
+        let shared = Arc::clone(&self.shared);
+        blocking(move || {
+            let mut left = Vec::new();
+            for folder in Folder::incoming(&shared.calls)? {
+                match folder.read()? {
+                    Some(call) => left.push(call),
+                    // Its worker never began: nothing came.
+                    None => folder.remove()?,
+                }
+            }
+            Ok(left)
+        })
+        .await
     }
 
     /// Removes the call's folder: its outcome is journalled, or its fax is stored.
-    pub async fn forget(&self, _name: &str) {}
+    pub async fn forget(&self, name: &str) {
+        let folder = Folder::of(&self.shared.calls, name);
+        let removed = blocking(move || folder?.remove()).await;
+        if let Err(error) = removed {
+            warn!(%error, call = name, "the folder of a call cannot be removed");
+        }
+    }
+}
+
+impl Assignment {
+    /// What the worker is told, and the pages that go into its folder.
+    fn job(&self) -> io::Result<(Job, Option<FaxFile>)> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let [a, b, c, d, e, f, g, h, i, j] = random;
+        let (pages, fax) = match &self.task {
+            Task::Send { fax, first_page } => {
+                let pages = Pages {
+                    first: *first_page,
+                    total: fax.pages,
+                };
+                (Some(pages), Some(fax.clone()))
+            }
+            Task::Receive => (None, None),
+        };
+        let job = Job {
+            about: self.about.clone(),
+            pages,
+            local_id: self.local_id.clone(),
+            sub_address: self.sub_address.clone(),
+            ecm: self.ecm,
+            fastest: self.fastest,
+            limits: self.limits,
+            pacing: self.pacing,
+            random: (
+                u32::from_be_bytes([a, b, c, d]),
+                u16::from_be_bytes([e, f]),
+                u32::from_be_bytes([g, h, i, j]),
+            ),
+        };
+        Ok((job, fax))
+    }
 }
 
 /// A call's worker. Dropping it kills the process; its folder stays until [`Workers::forget`].
 #[derive(Debug)]
-pub struct Worker {}
+pub struct Worker {
+    orders: mpsc::UnboundedSender<Order>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    id: Option<u32>,
+    task: AbortHandle,
+    /// The thread that started the process has to live as long.
+    _workers: Workers,
+}
 
 impl Worker {
+    /// The number of its process, for those who watch it.
+    pub fn process(&self) -> Option<u32> {
+        self.id
+    }
+
     /// Tells it what carries the call from here on.
     ///
     /// If nothing was transferred yet, T.30 starts anew on another carrier; after the first page a change of the kind of carrier
@@ -261,15 +399,33 @@ impl Worker {
     ///
     /// # Errors
     /// It is gone; [`Self::next`] says how it ended.
-    pub async fn carry(&mut self, _carrier: Carrier) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    pub async fn carry(&mut self, carrier: Carrier) -> io::Result<()> {
+        let sent = self.orders.send(Order::Carry(carrier));
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     /// The far end hung up, or we do: what has arrived is taken, then it ends. [`Report::Ended`] follows.
-    pub async fn hang_up(&mut self) {}
+    pub async fn hang_up(&mut self) {
+        // One that is gone has ended.
+        let _ = self.orders.send(Order::HangUp);
+    }
 
     /// What happens next; `None` after [`Report::Ended`]. It may be given up and asked again (as in `select!`).
     pub async fn next(&mut self) -> Option<Report> {
-        None
+        self.reports.recv().await
     }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // With its task goes the child, which dies of that.
+        self.task.abort();
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other)?
 }

@@ -37,11 +37,18 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// What each act must tell. The order within an act follows the clock.
-const ACTS: [&[&str]; 6] = [
+const ACTS: [&[&str]; 7] = [
     &[
         "answers 250 2.0.0",
         "made 2 fax pages",
         "calls 0081311112222",
+        "is answered",
+        "packets (T.38)",
+        "calls itself +81311112222",
+        "trains at 14400 bit/s with error correction (ECM)",
+        "page 1 of 2 is confirmed",
+        "page 2 of 2 is confirmed",
+        "is released",
         "status 0 (sent), 2 pages",
         "FAX送信が成功しました -> (0081311112222)",
     ],
@@ -74,6 +81,14 @@ const ACTS: [&[&str]; 6] = [
         "faxgate account unlock tanaka",
         "mails to inbox@customer.example",
         "attached: fax-",
+    ],
+    &[
+        "calls 0081333334444",
+        "status 6017 (busy), 0 pages",
+        "page 1 of 2 is confirmed",
+        ", 1 page\n",
+        "page 2 of 2 is confirmed",
+        "status 0 (sent), 2 pages",
         "it is in none",
     ],
 ];
@@ -118,16 +133,20 @@ fn left_behind(out: &Path) {
             "5-order-to-tanaka-page-1.png",
             "5-order-to-tanaka.tiff",
             "6-order-as-forwarded.pdf",
+            "7-estimate-to-branch-page-1.png",
+            "7-estimate-to-branch-page-2.png",
+            "7-estimate-to-branch.tiff",
         ]
     );
     let mails = names(&out.join("mail"));
-    assert_eq!(mails.len(), 16, "{mails:?}");
+    assert_eq!(mails.len(), 18, "{mails:?}");
     assert_eq!(mails[0], "01-tanaka-estimate.eml");
     assert_eq!(mails[15], "16-gateway-forward-to-inbox.eml");
+    assert_eq!(mails[17], "18-gateway-result-to-tanaka.eml");
     let notices = mails.iter().filter(|name| name.contains("gateway-lock-"));
     assert_eq!(notices.count(), 1, "{mails:?}");
     let calls = std::fs::read_to_string(out.join("calls.jsonl")).unwrap();
-    assert_eq!(calls.lines().count(), 4, "{calls}");
+    assert_eq!(calls.lines().count(), 7, "{calls}");
 }
 
 #[test]

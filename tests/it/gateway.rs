@@ -120,6 +120,14 @@ impl Setup {
         self
     }
 
+    /// Leaves a key out.
+    pub(crate) fn without(mut self, section: &str, key: &str) -> Self {
+        if let Some(keys) = self.sections.get_mut(section) {
+            keys.remove(key);
+        }
+        self
+    }
+
     /// Writes a file beside the configuration; its folder is made.
     pub(crate) fn file(mut self, name: &str, bytes: &[u8]) -> Self {
         self.files.push((name.to_owned(), bytes.to_vec()));

@@ -37,12 +37,12 @@ impl AudioFax {
         if state.is_null() {
             return Err(StartError::Refused);
         }
-        let fax = Self { state, desk };
+        let mut fax = Self { state, desk };
         // SAFETY: the state is live and its engine a part of it; Drop frees it before the desk.
         unsafe {
             ffi::fax_set_transmit_on_idle(state, 1);
             ffi::fax_set_tep_mode(state, 0);
-            engine::configure(ffi::fax_get_t30_state(state), &settings, &fax.desk);
+            engine::configure(ffi::fax_get_t30_state(state), &settings, &mut fax.desk);
         }
         Ok(fax)
     }

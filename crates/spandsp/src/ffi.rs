@@ -1,6 +1,8 @@
 //! The declarations of SpanDSP 0.0.6 that we use, from its headers t30.h, t30_api.h, t38_terminal.h, t38_core.h, fax.h
 //! and, for tests, t31.h and at_interpreter.h.
 //!
+//! SpanDSP 3 (feature `vendored`) has other numbers, counters and handlers.
+//!
 //! They are by hand: a few functions over opaque pointers, one struct that is read, no tool at build time.
 
 use std::ffi::c_char;
@@ -45,6 +47,9 @@ pub(crate) struct Stats {
     pub(crate) pages_rx: c_int,
     /// Pages of the file, negative if not known.
     pub(crate) pages_in_file: c_int,
+    /// Kind, resolutions and size of the image in the file, and its kind on the line.
+    #[cfg(feature = "vendored")]
+    image: [c_int; 6],
     /// Columns in a metre.
     pub(crate) x_resolution: c_int,
     /// Rows in a metre.
@@ -74,14 +79,23 @@ pub(crate) type TxPacketHandler =
     unsafe extern "C" fn(*mut CoreState, *mut c_void, *const u8, c_int, c_int) -> c_int;
 
 /// Hears of phase B or D; answers 0 (`T30_ERR_OK`) to go on.
+#[cfg(not(feature = "vendored"))]
 pub(crate) type PhaseHandler = unsafe extern "C" fn(*mut T30State, *mut c_void, c_int) -> c_int;
+#[cfg(feature = "vendored")]
+pub(crate) type PhaseHandler = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
 
 /// Hears of phase E with the completion code.
+#[cfg(not(feature = "vendored"))]
 pub(crate) type EndHandler = unsafe extern "C" fn(*mut T30State, *mut c_void, c_int);
+#[cfg(feature = "vendored")]
+pub(crate) type EndHandler = unsafe extern "C" fn(*mut c_void, c_int);
 
 /// Hears of each T.30 frame: whether it came in, its bytes, their number.
+#[cfg(not(feature = "vendored"))]
 pub(crate) type FrameHandler =
     unsafe extern "C" fn(*mut T30State, *mut c_void, c_int, *const u8, c_int);
+#[cfg(feature = "vendored")]
+pub(crate) type FrameHandler = unsafe extern "C" fn(*mut c_void, bool, *const u8, c_int);
 
 /// Send as fast as the far end takes it (`T38_TERMINAL_OPTION_NO_PACING`).
 pub(crate) const NO_PACING: c_int = 0x01;
@@ -97,8 +111,13 @@ pub(crate) const V17: c_int = 0x04;
 pub(crate) const BILEVEL_CODES: c_int = 0x02 | 0x04 | 0x08;
 
 /// 98, 196 and 391 rows an inch at 204 columns, 391 at 408, 300 and 400 square (`T30_SUPPORT_*_RESOLUTION`).
+#[cfg(not(feature = "vendored"))]
 pub(crate) const RESOLUTIONS: c_int =
     0x01 | 0x02 | 0x04 | 0x2_0000 | 0x4_0000 | 0x10_0000 | 0x20_0000;
+
+/// The same (`T4_RESOLUTION_*`).
+#[cfg(feature = "vendored")]
+pub(crate) const RESOLUTIONS: c_int = 0x01 | 0x02 | 0x04 | 0x08 | 0x100 | 0x400;
 
 /// A4, B4 and A3 wide, any length (`T30_SUPPORT_*_WIDTH`, `T30_SUPPORT_UNLIMITED_LENGTH` and those of sheets).
 pub(crate) const SIZES: c_int =
@@ -108,7 +127,11 @@ pub(crate) const SIZES: c_int =
 pub(crate) const SUB_ADDRESSING: c_int = 0x10;
 
 /// MMR in the file of received pages (`T4_COMPRESSION_ITU_T6`).
+#[cfg(not(feature = "vendored"))]
 pub(crate) const FILE_T6: c_int = 3;
+/// The same (`T4_COMPRESSION_T6`).
+#[cfg(feature = "vendored")]
+pub(crate) const FILE_T6: c_int = 0x08;
 
 /// Every page to the end of the file (`stop_page` of `t30_set_tx_file` and `t30_set_rx_file`).
 pub(crate) const TO_THE_END: c_int = -1;
@@ -162,9 +185,17 @@ unsafe extern "C" {
     pub(crate) fn t30_set_tx_sub_address(t30: *mut T30State, address: *const c_char) -> c_int;
     pub(crate) fn t30_get_rx_sub_address(t30: *mut T30State) -> *const c_char;
     pub(crate) fn t30_set_ecm_capability(t30: *mut T30State, on: c_int) -> c_int;
+    #[cfg_attr(
+        feature = "vendored",
+        link_name = "t30_set_supported_output_compressions"
+    )]
     pub(crate) fn t30_set_rx_encoding(t30: *mut T30State, encoding: c_int) -> c_int;
     pub(crate) fn t30_set_supported_modems(t30: *mut T30State, modems: c_int) -> c_int;
     pub(crate) fn t30_set_supported_compressions(t30: *mut T30State, codes: c_int) -> c_int;
+    #[cfg_attr(
+        feature = "vendored",
+        link_name = "t30_set_supported_bilevel_resolutions"
+    )]
     pub(crate) fn t30_set_supported_resolutions(t30: *mut T30State, resolutions: c_int) -> c_int;
     pub(crate) fn t30_set_supported_image_sizes(t30: *mut T30State, sizes: c_int) -> c_int;
     pub(crate) fn t30_set_supported_t30_features(t30: *mut T30State, features: c_int) -> c_int;
@@ -201,16 +232,18 @@ pub(crate) struct ModemState {
 }
 
 /// The AT command interpreter of a modem (`at_state_t`).
-#[cfg(feature = "modem")]
+#[cfg(all(feature = "modem", not(feature = "vendored")))]
 #[repr(C)]
 pub(crate) struct AtState {
     _opaque: [u8; 0],
 }
 
 /// Takes bytes for the software on the serial side; 0 is good.
-#[cfg(feature = "modem")]
+#[cfg(all(feature = "modem", not(feature = "vendored")))]
 pub(crate) type AtTxHandler =
     unsafe extern "C" fn(*mut AtState, *mut c_void, *const u8, usize) -> c_int;
+#[cfg(all(feature = "modem", feature = "vendored"))]
+pub(crate) type AtTxHandler = unsafe extern "C" fn(*mut c_void, *const u8, usize) -> c_int;
 
 /// Hears what a modem wants of the line: an operation, and a text or a number in the clothes of a pointer.
 #[cfg(feature = "modem")]

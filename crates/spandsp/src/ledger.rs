@@ -1,16 +1,21 @@
 //! What the callbacks put aside: packets, events, and whether the end was confirmed. Pure.
 
 use std::collections::VecDeque;
+use std::ptr::NonNull;
+use std::ptr::null_mut;
 
 use crate::completion::Completion;
 use crate::event::Direction;
 use crate::event::Event;
 use crate::event::Progress;
 use crate::event::Signal;
+use crate::ffi;
 
 /// Where the callbacks write, for the caller to read after each step.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    /// The engine that it is of.
+    pub(crate) engine: Option<NonNull<ffi::T30State>>,
     /// Packets to be sent, each with its copies.
     pub(crate) packets: VecDeque<(Vec<u8>, u32)>,
     /// What happened since it was last asked.
@@ -28,6 +33,11 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// The engine for the library; null before it is configured, when nothing is heard of it.
+    pub(crate) fn engine(&self) -> *mut ffi::T30State {
+        self.engine.map_or(null_mut(), NonNull::as_ptr)
+    }
+
     /// A T.30 frame went by: address, control, facsimile control field, and what follows.
     pub(crate) fn frame(&mut self, direction: Direction, frame: &[u8]) -> Option<Signal> {
         let field = *frame.get(2)?;

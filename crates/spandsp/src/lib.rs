@@ -20,6 +20,10 @@ pub mod call;
 pub mod completion;
 pub mod event;
 
+// Linked by this.
+#[cfg(feature = "vendored")]
+use spandsp_sys as _;
+
 #[cfg(not(spandsp_found))]
 mod absent;
 #[cfg(spandsp_found)]
@@ -31,6 +35,9 @@ mod engine;
 #[cfg(spandsp_found)]
 #[allow(unsafe_code, reason = "the declarations of C code")]
 mod ffi;
+#[cfg(spandsp_found)]
+#[allow(unsafe_code, reason = "C code calls back")]
+mod handlers;
 #[cfg(spandsp_found)]
 mod ledger;
 #[cfg(all(spandsp_found, feature = "modem"))]

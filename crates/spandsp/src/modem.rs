@@ -152,16 +152,32 @@ impl fmt::Debug for ClassOneModem {
     }
 }
 
+#[cfg(not(feature = "vendored"))]
 unsafe extern "C" fn on_bytes(
     _interpreter: *mut ffi::AtState,
     user: *mut c_void,
     bytes: *const u8,
     length: usize,
 ) -> c_int {
-    // SAFETY: `user` is the desk of the live modem that calls; nothing else holds it while the library runs.
+    // SAFETY: `user` is that of `t31_init`, and the bytes are passed on as they came.
+    unsafe { put_bytes(user, bytes, length) }
+}
+
+#[cfg(feature = "vendored")]
+unsafe extern "C" fn on_bytes(user: *mut c_void, bytes: *const u8, length: usize) -> c_int {
+    // SAFETY: as above.
+    unsafe { put_bytes(user, bytes, length) }
+}
+
+/// # Safety
+///
+/// `user` is the desk of the live modem that calls; nothing else holds it while the library runs. `bytes` are `length`
+/// bytes that stay until this returns.
+unsafe fn put_bytes(user: *mut c_void, bytes: *const u8, length: usize) -> c_int {
+    // SAFETY: the caller's.
     let serial = unsafe { &mut *user.cast::<Serial>() };
     if let Ok(length) = c_int::try_from(length) {
-        // SAFETY: the library passes `length` bytes that stay until this returns.
+        // SAFETY: the caller's.
         serial
             .bytes
             .extend_from_slice(unsafe { engine::bytes_of(bytes, length) });
@@ -175,7 +191,7 @@ unsafe extern "C" fn on_control(
     operation: c_int,
     argument: *const c_char,
 ) -> c_int {
-    // SAFETY: as in on_bytes.
+    // SAFETY: as in `put_bytes`.
     let serial = unsafe { &mut *user.cast::<Serial>() };
     match operation {
         ffi::CONTROL_CALL if !argument.is_null() => {
@@ -200,7 +216,7 @@ unsafe extern "C" fn on_packet(
     length: c_int,
     copies: c_int,
 ) -> c_int {
-    // SAFETY: as in on_bytes.
+    // SAFETY: as in `put_bytes`.
     let serial = unsafe { &mut *user.cast::<Serial>() };
     // SAFETY: the library passes a packet of `length` bytes that stays until this returns.
     let ifp = unsafe { engine::bytes_of(bytes, length) };

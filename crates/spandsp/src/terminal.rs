@@ -52,7 +52,7 @@ impl Terminal {
         if state.is_null() {
             return Err(StartError::Refused);
         }
-        let terminal = Self { state, desk };
+        let mut terminal = Self { state, desk };
         let options = match pacing {
             Pacing::Line => 0,
             Pacing::Unpaced => ffi::NO_PACING,
@@ -65,7 +65,7 @@ impl Terminal {
             engine::configure(
                 ffi::t38_terminal_get_t30_state(state),
                 &settings,
-                &terminal.desk,
+                &mut terminal.desk,
             );
         }
         Ok(terminal)

@@ -21,7 +21,7 @@ use crate::ingress::Verdict;
 use crate::refusal::Refusal;
 use crate::smtp::Address;
 use crate::smtp::ReceivedMessage;
-use crate::time::SystemClock;
+use crate::time::Clock;
 use crate::time::Timestamp;
 
 /// A mail that the gateway sent.
@@ -122,6 +122,7 @@ impl Door for TakesAll {
 /// Serves `mailbox` on a free port; returns where, and what to stop.
 pub(super) fn serve(
     mailbox: &Arc<Mailbox>,
+    clock: Arc<dyn Clock>,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(SocketAddr, JoinHandle<()>), Failure> {
     let listeners = ingress::bind(&[SocketAddr::from(([127, 0, 0, 1], 0))])?;
@@ -133,7 +134,7 @@ pub(super) fn serve(
         limits: config::Smtp::default(),
         tls: None,
         door: TakesAll(Arc::clone(mailbox)),
-        clock: Arc::new(SystemClock),
+        clock,
         shutdown,
     };
     let serving = tokio::spawn(ingress::serve(listeners, Arc::new(service)));

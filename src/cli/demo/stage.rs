@@ -8,11 +8,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::clock::DemoClock;
 use super::customer::Letter;
 use super::customer::Reply;
 use super::mailbox;
 use super::mailbox::Kept;
 use super::mailbox::Mailbox;
+use super::phase::Phase;
 use super::scratch::Scratch;
 use super::shelf::Shelf;
 use super::timeline::Timeline;
@@ -33,7 +35,6 @@ use crate::storage::jobs;
 use crate::storage::jobs::AttemptRow;
 use crate::storage::jobs::JobRow;
 use crate::time::Clock;
-use crate::time::SystemClock;
 use crate::time::Timestamp;
 
 /// Longest wait for anything; a slow machine in a development build needs a few seconds.
@@ -44,6 +45,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) struct Stage {
     /// What the audience reads.
     pub(super) timeline: Timeline,
+    /// Everybody's clock.
+    pub(super) clock: Arc<DemoClock>,
     /// What is left behind.
     pub(super) shelf: Arc<Shelf>,
     /// What the gateway mailed.
@@ -67,6 +70,8 @@ pub(super) struct Sent {
     pub(super) job: JobRow,
     /// Its calls.
     pub(super) attempts: Vec<AttemptRow>,
+    /// What happened in them.
+    pub(super) phases: Vec<Phase>,
     /// When its pages were ready; `None` if it has none.
     pub(super) rendered: Option<Timestamp>,
     /// Its pages.
@@ -81,14 +86,16 @@ impl Stage {
         let scratch = Scratch::create()?;
         let mailbox = Mailbox::new(Arc::clone(&shelf));
         let (stop, stopping) = watch::channel(false);
-        let (smarthost, serving) = mailbox::serve(&mailbox, stopping)?;
+        let clock = Arc::new(DemoClock::new());
+        let (smarthost, serving) =
+            mailbox::serve(&mailbox, Arc::clone(&clock) as Arc<dyn Clock>, stopping)?;
         scratch.write_configuration(smarthost)?;
         let loaded = load_strictly(&scratch.config_file())?;
         let gateway = Gateway::start(Setup {
             config_file: scratch.config_file(),
             loaded: loaded.clone(),
             exe: std::env::current_exe()?,
-            clock: Arc::new(SystemClock),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
             // The mail server here is made of the same door, and would be counted too.
             metrics: None,
         });
@@ -96,7 +103,8 @@ impl Stage {
         let smtp = gateway.smtp.first().copied();
         let smtp = smtp.ok_or_else(|| Failure::new(Exit::Software, "no address takes mail"))?;
         Ok(Self {
-            timeline: Timeline::new(now()),
+            timeline: Timeline::new(clock.now()),
+            clock,
             shelf,
             mailbox,
             scratch,
@@ -115,6 +123,11 @@ impl Stage {
         // Nobody listening means that it has ended already.
         let _ = self.stop.send(true);
         self.serving.abort();
+    }
+
+    /// The present time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Durable state of the gateway.
@@ -154,7 +167,7 @@ impl Stage {
             .shelf
             .mail(&format!("{}-{}", letter.who, letter.name), &message)?;
         self.timeline
-            .event(now(), letter.who, &format!("mails to {}", letter.to));
+            .event(self.now(), letter.who, &format!("mails to {}", letter.to));
         self.timeline
             .detail(&format!("Subject: {}", letter.subject));
         if let Some((name, _)) = &letter.pdf {
@@ -174,10 +187,10 @@ impl Stage {
     /// When a mail was answered: what follows a 250 may be over before its client has read it.
     async fn answered_at(&self, reply: &Reply) -> Result<Timestamp, Failure> {
         let Some(batch) = reply.batch().filter(|_| reply.code == 250) else {
-            return Ok(now());
+            return Ok(self.now());
         };
         let batch = self.store().read(move |tx| jobs::batch(tx, batch)).await?;
-        Ok(batch.map_or_else(now, |batch| batch.created_at))
+        Ok(batch.map_or_else(|| self.now(), |batch| batch.created_at))
     }
 
     /// Waits for the jobs of an accepted mail to be settled.
@@ -221,23 +234,7 @@ impl Stage {
             let what = format!("made {} of it", count(pages, "fax page"));
             self.timeline.event(at, "gateway", &what);
         }
-        for attempt in &sent.attempts {
-            let what = format!("calls {}", sent.job.destination);
-            self.timeline.event(attempt.started_at, "line", &what);
-            let Some((ended, status)) = attempt.ended_at.zip(attempt.status) else {
-                continue;
-            };
-            let pages = u32::try_from(attempt.pages_sent).unwrap_or_default();
-            let what = format!(
-                "status {} ({}), {}",
-                status.0,
-                status.text_en(),
-                count(pages, "page")
-            );
-            self.timeline.event(ended, "line", &what);
-            self.timeline
-                .detail(&format!("the far end calls itself {}", attempt.remote_id));
-        }
+        self.tell_calls(sent);
         let path = self.scratch.line().join(format!("{}.tiff", sent.job.id));
         if sent.job.pages_sent > 0 {
             let file = FaxFile {
@@ -251,6 +248,26 @@ impl Stage {
         }
         self.shelf.calls(&self.scratch.line())?;
         Ok(())
+    }
+
+    /// Tells of the calls of a job, phase by phase.
+    fn tell_calls(&self, sent: &Sent) {
+        for call in &sent.attempts {
+            let what = format!("calls {}", sent.job.destination);
+            self.timeline.event(call.started_at, "line", &what);
+        }
+        for phase in &sent.phases {
+            self.timeline.event(phase.at, "line", &phase.what);
+        }
+        for call in &sent.attempts {
+            let Some((ended, status)) = call.ended_at.zip(call.status) else {
+                continue;
+            };
+            let pages = u32::try_from(call.pages_sent).unwrap_or_default();
+            let (text, pages) = (status.text_en(), count(pages, "page"));
+            let what = format!("status {} ({text}), {pages}", status.0);
+            self.timeline.event(ended, "line", &what);
+        }
     }
 
     /// Waits for a mail of the gateway and tells of it.
@@ -281,12 +298,12 @@ impl Stage {
         L: Fn() -> F,
         F: Future<Output = Result<Option<T>, Failure>>,
     {
-        let until = now().plus(PATIENCE);
+        let until = self.now().plus(PATIENCE);
         loop {
             if let Some(found) = look().await? {
                 return Ok(found);
             }
-            if now() > until {
+            if self.now() > until {
                 return Err(missing(&format!("{what}, waited {} s", PATIENCE.as_secs())));
             }
             tokio::time::sleep(LOOK).await;
@@ -322,11 +339,6 @@ impl Stage {
     }
 }
 
-/// The present time.
-pub(super) fn now() -> Timestamp {
-    SystemClock.now()
-}
-
 /// What a job went through.
 pub(super) fn sent(tx: &mut dyn Transaction, job: JobRow) -> Result<Sent, StorageError> {
     let about = About::Job {
@@ -339,6 +351,7 @@ pub(super) fn sent(tx: &mut dyn Transaction, job: JobRow) -> Result<Sent, Storag
         proof.and_then(|event| serde_json::from_str::<serde_json::Value>(&event.detail).ok());
     Ok(Sent {
         attempts: jobs::attempts(tx, job.id)?,
+        phases: events.iter().filter_map(Phase::of).collect(),
         rendered: events
             .iter()
             .find(|event| event.kind == "rendered")

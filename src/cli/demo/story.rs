@@ -1,5 +1,6 @@
-//! The story: what a newcomer should see once, in six acts. Each act checks what it shows.
+//! The story: what a newcomer should see once, in seven acts. Each act checks what it shows.
 
+mod cut;
 mod locked;
 mod received;
 
@@ -8,7 +9,6 @@ use super::estimate;
 use super::scratch::PASSWORD;
 use super::stage::Stage;
 use super::stage::expect;
-use super::stage::now;
 use crate::account::lockout;
 use crate::cli::Failure;
 use crate::lock::Strikes;
@@ -26,6 +26,7 @@ pub(super) async fn play(stage: &Stage) -> Result<(), Failure> {
     address_only_sends(stage).await?;
     received::fax_is_held(stage).await?;
     received::unlock_releases(stage).await?;
+    cut::a_fax_goes_on_where_it_was(stage).await?;
     no_password_is_left(stage)
 }
 
@@ -64,7 +65,7 @@ async fn address_only_sends(stage: &Stage) -> Result<(), Failure> {
     let title = "Sending that needs no password goes on, locked or not";
     stage.timeline.act(4, title)?;
     greet(stage, "greeting", "夏季休業のお知らせ").await?;
-    let (store, at) = (stage.store().clone(), now());
+    let (store, at) = (stage.store().clone(), stage.now());
     let rule = stage.lock_rule("suzuki")?;
     let lock = move |tx: &mut dyn crate::storage::Transaction| {
         lockout::lock(tx, store.ids(), "suzuki", &rule, at)
@@ -74,10 +75,10 @@ async fn address_only_sends(stage: &Stage) -> Result<(), Failure> {
     timeline.event(at, "operator", "faxgate account lock suzuki");
     timeline.detail(&format!("locked until {}", stage.local(until)));
     greet(stage, "while-locked", "お盆休みのお知らせ").await?;
-    let locked = strikes(stage, "suzuki").await?.is_locked(now());
+    let locked = strikes(stage, "suzuki").await?.is_locked(stage.now());
     expect(locked, "the account is still locked")?;
     timeline.detail("a lock protects a password, and none was used");
-    let (store, at) = (stage.store().clone(), now());
+    let (store, at) = (stage.store().clone(), stage.now());
     let reason = "example over";
     let unlock = move |tx: &mut dyn crate::storage::Transaction| {
         lockout::unlock(tx, store.ids(), "suzuki", reason, at)
@@ -121,7 +122,7 @@ fn no_password_is_left(stage: &Stage) -> Result<(), Failure> {
     expect(none, "the password is in no file of the gateway")?;
     let what =
         format!("searched {searched} files of the gateway for tanaka's password: it is in none");
-    stage.timeline.event(now(), "demo", &what);
+    stage.timeline.event(stage.now(), "demo", &what);
     stage.timeline.flush()
 }
 

@@ -24,6 +24,11 @@ pub struct PasswordFile(PathBuf);
 const MOST_BYTES: u64 = 4096;
 
 impl PasswordFile {
+    /// The file at `path`; that it can be read is not checked here.
+    pub fn named(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
     /// Reads it; `config_file` is the main configuration file.
     ///
     /// # Errors

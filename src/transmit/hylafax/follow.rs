@@ -159,7 +159,7 @@ impl HylafaxTransport {
             match found {
                 Some(Some((id, State::Suspended))) => {
                     unscheduled += 1;
-                    if unscheduled >= UNSCHEDULED && self.take_back(&mut session, id).await {
+                    if unscheduled >= UNSCHEDULED && self.take_back(&mut session, id, &name).await {
                         return not_called(&trouble);
                     }
                 }
@@ -183,14 +183,17 @@ impl HylafaxTransport {
         }
     }
 
-    /// Takes back a job that the scheduler does not know; whether that is certain. If it knows it after all it is killed, and seen so
-    /// at the next look.
-    async fn take_back(&self, session: &mut Option<Session>, id: JobId) -> bool {
+    /// Takes back a job that the scheduler does not seem to know; whether it is certain that nobody dials.
+    async fn take_back(&self, session: &mut Option<Session>, id: JobId, name: &str) -> bool {
         let Some(open) = self.session(session).await else {
             return false;
         };
         match open.kill(id).await {
-            Ok(_) => false,
+            // It knew it after all. If it had dialled already, the next look says what came of it.
+            Ok(_) => match open.standing(id, name).await {
+                Ok(standing) => standing.state == State::Failed && standing.dials == 0,
+                Err(_) => false,
+            },
             Err(Trouble::Refused(_)) => open.delete(id).await.is_ok(),
             Err(_) => false,
         }
@@ -219,7 +222,7 @@ impl HylafaxTransport {
         };
         let note = Note { id, ..note };
         match state {
-            State::Suspended => match self.take_back(&mut session, id).await {
+            State::Suspended => match self.take_back(&mut session, id, &name).await {
                 true => Resolution::NeverDialled,
                 false => Resolution::GoesOn,
             },
@@ -234,9 +237,10 @@ impl HylafaxTransport {
                     return Resolution::GoesOn;
                 };
                 let seen = Seen::default();
-                match self.outcome(&mut session, &standing, &note, &seen).await {
-                    Outcome::NotCalled { .. } => Resolution::NeverDialled,
-                    outcome => Resolution::Ended(outcome),
+                let outcome = self.outcome(&mut session, &standing, &note, &seen).await;
+                match matches!(outcome, Outcome::NotCalled { .. }) {
+                    true => Resolution::NeverDialled,
+                    false => Resolution::Ended(outcome),
                 }
             }
         }

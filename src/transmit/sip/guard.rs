@@ -12,6 +12,8 @@ use std::sync::PoisonError;
 
 use rsipstack::dialog::DialogId;
 use rsipstack::platform::net::UdpSocket as StackSocket;
+use rsipstack::sip::Header;
+use rsipstack::sip::Method;
 use rsipstack::sip::SipMessage;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::prelude::ToTypedHeader;
@@ -90,8 +92,17 @@ impl StackSocket for GuardedSocket {
                 let message = buffer.get(..length).unwrap_or_default();
                 // Spaces and line ends keep the way through a NAT open (RFC 5626 section 3.5.1).
                 let keeps_open = message.iter().all(u8::is_ascii_whitespace);
-                if self.guard.lets_in(source.ip()) && (keeps_open || is_readable(message)) {
+                if !self.guard.lets_in(source.ip()) || !(keeps_open || is_readable(message)) {
+                    continue;
+                }
+                if self.guard.trunk_at(source.ip()).is_some() {
                     return Ok((length, source));
+                }
+                // The stack never hears of strangers: telling them off costs one datagram and no memory.
+                if let Some(answer) = refusal(message) {
+                    metrics::counter!("faxgate_calls_in_total", "result" => "stranger")
+                        .increment(1);
+                    let _ = self.socket.send_to(answer.as_bytes(), source).await;
                 }
             }
         })
@@ -135,6 +146,37 @@ impl TransportEventInspector for Inspector {
             }
         })
     }
+}
+
+/// A 403 of a server that keeps nothing (RFC 3261 section 8.2.7); none to what is no request, or never answered.
+fn refusal(message: &[u8]) -> Option<String> {
+    let SipMessage::Request(request) = SipMessage::try_from(message).ok()? else {
+        return None;
+    };
+    if request.method == Method::Ack {
+        return None;
+    }
+    let mut answer = "SIP/2.0 403 Forbidden\r\n".to_owned();
+    for header in request.headers.iter() {
+        let goes_back = match header {
+            Header::Via(_) | Header::From(_) | Header::CallId(_) | Header::CSeq(_) => true,
+            Header::To(to) => {
+                let tag = if to.tag().ok()?.is_some() {
+                    ""
+                } else {
+                    ";tag=none"
+                };
+                answer.push_str(&format!("{header}{tag}\r\n"));
+                false
+            }
+            _ => false,
+        };
+        if goes_back {
+            answer.push_str(&format!("{header}\r\n"));
+        }
+    }
+    answer.push_str("Content-Length: 0\r\n\r\n");
+    Some(answer)
 }
 
 /// Whether `message` can be read, with all that the stack reads of it later in places where failing would stop
@@ -207,6 +249,21 @@ mod tests {
         ] {
             assert!(!is_readable(bad));
         }
+    }
+
+    #[test]
+    fn a_stranger_is_told_off_in_its_own_words() {
+        let answer = refusal(INVITE.as_bytes()).unwrap();
+        assert!(answer.starts_with(
+            "SIP/2.0 403 Forbidden\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa1\r\n"
+        ));
+        assert!(
+            answer.contains("To: <sip:0312345678@192.0.2.9>;tag=none\r\n"),
+            "{answer}"
+        );
+        assert!(answer.contains("CSeq: 1 INVITE\r\n") && answer.len() < INVITE.len());
+        assert_eq!(refusal(INVITE.replace("INVITE", "ACK").as_bytes()), None);
+        assert_eq!(refusal(answer.as_bytes()), None);
     }
 
     #[test]

@@ -55,9 +55,7 @@ pub(super) fn resolution(left: &Left) -> Resolution {
     };
     Resolution::Ended(match completed(outcome, add) {
         // The worker fell with the gateway: the line was not at fault, and neither was the program.
-        Outcome::Failed(Cause::LocalFault | Cause::Interrupted, report) => {
-            Outcome::Retry(Cause::Disconnected, report)
-        }
+        Outcome::Retry(Cause::LocalFault, report) => Outcome::Retry(Cause::Disconnected, report),
         outcome => outcome,
     })
 }

@@ -34,8 +34,10 @@ use crate::transmit::line::Ended;
 use crate::transmit::line::Report;
 use crate::transmit::line::Worker;
 
-/// We offer T.38 so long after the answer if the far end has not: it hears our tone first, and it knows its line better.
-const OFFER_AFTER: Duration = Duration::from_millis(1750);
+/// We offer T.38 so long after the answer if the far end has not. Who was called does it first: it hears the tone of the
+/// caller, and two offers that meet cost seconds.
+const OFFER_AFTER_CALLING: Duration = Duration::from_millis(1750);
+const OFFER_AFTER_CALLED: Duration = Duration::from_millis(1000);
 /// How often T.38 is offered when our offer meets one of the far end (491).
 const OFFERS: u32 = 3;
 /// What goes on when the gateway stops may go on so long.
@@ -82,8 +84,12 @@ enum Step {
 impl Session<'_> {
     /// Goes on until the worker has ended; then the far end is hung up on.
     pub(super) async fn run(mut self) -> Ended {
+        let after = match self.hook.dialog().map(InviteDialog::role) {
+            Some(TransactionRole::Client) => OFFER_AFTER_CALLING,
+            Some(TransactionRole::Server) | None => OFFER_AFTER_CALLED,
+        };
         let mut offer = match self.switchboard.config.t38 && self.now != Choice::T38 {
-            true => Offer::Due(Instant::now() + OFFER_AFTER, OFFERS),
+            true => Offer::Due(Instant::now() + after, OFFERS),
             false => Offer::Over,
         };
         let (mut over, mut stopping) = (false, false);
@@ -163,7 +169,7 @@ impl Session<'_> {
             // The far end asks what we have: the same as before. Its answer comes with the ACK.
             (true, _) if request.method == Method::Invite => {
                 self.ack_answers = true;
-                (StatusCode::OK, Some(self.ours.offer(&self.now)), None)
+                (StatusCode::OK, Some(self.ours.again()), None)
             }
             (true, _) => (StatusCode::OK, None, None),
             (false, false) => {

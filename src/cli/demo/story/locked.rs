@@ -10,7 +10,6 @@ use crate::cli::demo::scratch::PASSWORD;
 use crate::cli::demo::stage::Stage;
 use crate::cli::demo::stage::expect;
 use crate::cli::demo::stage::missing;
-use crate::cli::demo::stage::now;
 use crate::status::Status;
 use crate::storage::jobs;
 
@@ -28,7 +27,7 @@ pub(super) async fn wrong_passwords_lock(stage: &Stage) -> Result<(), Failure> {
         let strikes = strikes(stage, "tanaka").await?;
         expect(strikes.count == count, "each wrong password counts")?;
         expect(
-            strikes.is_locked(now()) == (count == 3),
+            strikes.is_locked(stage.now()) == (count == 3),
             "the third one locks",
         )?;
         answers.push(reply);
@@ -110,7 +109,7 @@ pub(super) async fn list_is_stopped(stage: &Stage) -> Result<(), Failure> {
     expect(stopped.attempts.is_empty(), "nobody is called")?;
     let what = format!("status {} ({})", status.0, status.text_en());
     let at = stopped.job.settled_at;
-    timeline.event(at.unwrap_or_else(now), "gateway", &what);
+    timeline.event(at.unwrap_or_else(|| stage.now()), "gateway", &what);
     timeline.detail("none of the shops is called");
     let result = stage.mail("result", TANAKA).await?;
     let line = result.text.lines().find(|line| line.contains("6002"));

@@ -9,7 +9,6 @@ use crate::cli::demo::stage::Stage;
 use crate::cli::demo::stage::count;
 use crate::cli::demo::stage::expect;
 use crate::cli::demo::stage::missing;
-use crate::cli::demo::stage::now;
 use crate::storage::events;
 use crate::storage::events::About;
 use crate::storage::outbox;
@@ -82,7 +81,7 @@ async fn is_held(stage: &Stage, fax: ReceivedRow) -> Result<(), Failure> {
 pub(super) async fn unlock_releases(stage: &Stage) -> Result<(), Failure> {
     let timeline = &stage.timeline;
     timeline.act(6, "The operator unlocks the account: the fax goes out")?;
-    let at = now();
+    let at = stage.now();
     let what = format!("faxgate account unlock tanaka --reason \"{REASON}\"");
     timeline.event(at, "operator", &what);
     let store = stage.store().clone();
@@ -101,7 +100,7 @@ pub(super) async fn unlock_releases(stage: &Stage) -> Result<(), Failure> {
     expect(pdf.starts_with(b"%PDF-"), "the fax is forwarded as PDF")?;
     let name = stage.shelf.file("6-order-as-forwarded.pdf", pdf)?;
     timeline.detail(&format!("-> {name}"));
-    let locked = strikes(stage, "tanaka").await?.is_locked(now());
+    let locked = strikes(stage, "tanaka").await?.is_locked(stage.now());
     expect(!locked, "the account is unlocked")?;
     let more = stage.mailbox.take_all();
     expect(more.is_empty(), "no other mail was sent")
