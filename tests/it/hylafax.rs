@@ -166,7 +166,7 @@ fn pages_in(folder: &Path) -> usize {
     let documents: Vec<_> = paths.filter(is_document).collect();
     assert_eq!(documents.len(), 1, "{documents:?}");
     let tiff = std::fs::read(&documents[0]).unwrap();
-    let pages = faxpage::TiffPages::new(&tiff, limits).unwrap();
+    let pages = faxpage::TiffPages::new(&tiff, &limits).unwrap();
     pages.map(|page| page.unwrap()).count()
 }
 
