@@ -76,9 +76,10 @@ fn serve() -> io::Result<()> {
     let mut gateway = Gateway::new(gateway);
     let job = gateway.begin()?;
     let mut record = Record::open()?;
+    // The confinement forbids to change it.
+    gateway.stream.set_nonblocking(true)?;
     let confinement = shut_in(&job);
     record.keep(&began(&job))?;
-    gateway.stream.set_nonblocking(true)?;
     gateway.tell(&Note::Ready {
         missing: confinement.missing,
     });
