@@ -23,7 +23,8 @@ impl Log<'_> {
             CallProgress::Answered => ("answered", json!({})),
             CallProgress::Carried { media } => ("carried", json!({ "media": media.as_str() })),
             CallProgress::Identified { remote_id } => {
-                ("identified", json!({ "remote_id": remote_id.as_str() }))
+                let shown = shortened(remote_id.as_str());
+                ("identified", json!({ "remote_id": shown }))
             }
             CallProgress::Training { rate, ecm } => {
                 ("training", json!({ "rate": rate, "ecm": ecm }))
@@ -55,6 +56,17 @@ impl Log<'_> {
     }
 }
 
+/// The identifier of a far end is most often its number: then its middle digits are hidden.
+fn shortened(id: &str) -> String {
+    let digits: Vec<char> = id.chars().filter(char::is_ascii_digit).collect();
+    match digits.as_slice() {
+        [head @ .., x, y] if head.len() > 4 => {
+            format!("{}…{x}{y}", head.iter().take(4).collect::<String>())
+        }
+        _ => id.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::fax::CallProgress;
@@ -74,7 +86,7 @@ mod tests {
             CallProgress::Answered,
             CallProgress::Carried { media: Media::T38 },
             CallProgress::Identified {
-                remote_id: StationId::from_far_end(b"+81 3"),
+                remote_id: StationId::from_far_end(b"+81 3 1234 5678"),
             },
             CallProgress::Training {
                 rate: 14_400,
@@ -108,7 +120,7 @@ mod tests {
             [
                 ("answered", "{}"),
                 ("carried", r#"{"media":"t38"}"#),
-                ("identified", r#"{"remote_id":"+81 3"}"#),
+                ("identified", r#"{"remote_id":"8131…78"}"#),
                 ("training", r#"{"ecm":true,"rate":14400}"#),
                 ("page", r#"{"of":2,"page":1}"#),
                 ("last-page-sent", "{}"),

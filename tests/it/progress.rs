@@ -130,7 +130,10 @@ fn the_next_call_sends_the_pages_that_were_not_confirmed_under_their_numbers() {
     let first = shown(&gateway, &id);
     assert_eq!(first["pages_sent"], 1, "{first}");
     assert_eq!(first["status"], -3, "it goes on");
-    assert_eq!(first["attempts"][0]["cause"], "disconnected", "{first}");
+    assert_eq!(
+        first["attempts"][0]["cause"], "no-response-after-page",
+        "{first}"
+    );
     gateway.let_waiting_end();
     let jobs = gateway.settled(1);
     assert_eq!(

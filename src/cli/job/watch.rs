@@ -184,7 +184,10 @@ fn tell(
         value["event"] = json!(kind);
         // What was true then is truer than what is read now.
         for (name, fact) in detail.as_object().into_iter().flatten() {
-            value[name] = fact.clone();
+            // Of a far end that is its number the event has a part only.
+            if name != "remote_id" {
+                value[name] = fact.clone();
+            }
         }
         return output::line(&value.to_string());
     }
