@@ -21,50 +21,41 @@ impl MessageInspector for Interpreter {
             return message;
         };
         for header in request.headers.iter_mut() {
-            let spelt = match header {
-                Header::Authorization(_) => {
-                    Header::Authorization(Authorization::new(spelt(header.value())))
-                }
-                Header::ProxyAuthorization(_) => {
-                    Header::ProxyAuthorization(ProxyAuthorization::new(spelt(header.value())))
-                }
-                _ => continue,
-            };
-            *header = spelt;
+            if let Header::Authorization(answer) = header {
+                *answer = Authorization::new(spelt(answer.value()));
+            } else if let Header::ProxyAuthorization(answer) = header {
+                *answer = ProxyAuthorization::new(spelt(answer.value()));
+            }
         }
         SipMessage::Request(request)
     }
 
     fn after_received(&self, message: SipMessage, _: Option<&SipAddr>) -> SipMessage {
-        match message {
-            SipMessage::Response(mut response)
-                if matches!(response.status_code.code(), 401 | 407) =>
-            {
-                response.headers = understood(response.headers);
-                SipMessage::Response(response)
-            }
-            other => other,
+        let SipMessage::Response(mut response) = message else {
+            return message;
+        };
+        if matches!(response.status_code.code(), 401 | 407) {
+            response.headers = understood(response.headers);
         }
+        SipMessage::Response(response)
     }
 }
 
 /// Only challenges that can be answered, and of each kind the first: its sender's favourite (RFC 8760 section 2.4).
 fn understood(headers: Headers) -> Headers {
     let (mut server, mut proxy) = (false, false);
-    let kept = headers.into_iter().filter_map(|header| match header {
-        Header::WwwAuthenticate(_) if server => None,
-        Header::WwwAuthenticate(_) => {
-            let readable = readable(header.value())?;
+    let kept = headers.into_iter().filter_map(|header| {
+        if let Header::WwwAuthenticate(challenge) = &header {
+            let readable = readable(challenge.value()).filter(|_| !server)?;
             server = true;
-            Some(Header::WwwAuthenticate(WwwAuthenticate::new(readable)))
+            return Some(Header::WwwAuthenticate(WwwAuthenticate::new(readable)));
         }
-        Header::ProxyAuthenticate(_) if proxy => None,
-        Header::ProxyAuthenticate(_) => {
-            let readable = readable(header.value())?;
+        if let Header::ProxyAuthenticate(challenge) = &header {
+            let readable = readable(challenge.value()).filter(|_| !proxy)?;
             proxy = true;
-            Some(Header::ProxyAuthenticate(ProxyAuthenticate::new(readable)))
+            return Some(Header::ProxyAuthenticate(ProxyAuthenticate::new(readable)));
         }
-        other => Some(other),
+        Some(header)
     });
     kept.collect::<Vec<_>>().into()
 }

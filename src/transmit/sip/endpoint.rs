@@ -153,9 +153,10 @@ impl Station {
 
     /// Where a trunk reaches us about a call or as `user`.
     pub(super) fn contact(&self, trunk: &Trunk, user: Option<&str>) -> Uri {
-        let params = match trunk.transport() {
-            Transport::Udp => Vec::new(),
-            other => vec![Param::Transport(other)],
+        let transport = trunk.transport();
+        let params = match transport == Transport::Udp {
+            true => Vec::new(),
+            false => vec![Param::Transport(transport)],
         };
         Uri {
             scheme: Some(Scheme::Sip),

@@ -11,7 +11,6 @@ use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::sip::Header;
 use rsipstack::sip::Response;
 use rsipstack::sip::Uri;
-use rsipstack::sip::prelude::UntypedHeader;
 use rsipstack::transaction::make_call_id;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -104,7 +103,7 @@ impl Outgoing<'_> {
         let body = ours.offer(&now);
         let mut waiting = match self.invite(body) {
             Ok(waiting) => waiting,
-            Err(error) => return Placed::Elsewhere(error.to_string()),
+            Err(why) => return Placed::Elsewhere(why),
         };
         let line = self.trunk.config.name.clone();
         self.watch.note(CallProgress::Dialling { line });
@@ -166,7 +165,7 @@ impl Outgoing<'_> {
         Ok((Ours::new(session, place), worker))
     }
 
-    fn invite(&self, body: String) -> rsipstack::Result<Waiting> {
+    fn invite(&self, body: String) -> Result<Waiting, String> {
         let (station, trunk) = (&self.switchboard.station, self.trunk);
         let (events, state) = station.dialogs.new_dialog_state_channel();
         let (caller, shown) = self.caller();
@@ -190,7 +189,8 @@ impl Outgoing<'_> {
             ),
             ..InviteOption::default()
         };
-        let (dialog, answer) = station.dialogs.do_invite_async(option, events)?;
+        let begun = station.dialogs.do_invite_async(option, events);
+        let (dialog, answer) = begun.map_err(|error| error.to_string())?;
         Ok(Waiting {
             hook: Hook::new(&station.dialogs, dialog),
             events: state,
