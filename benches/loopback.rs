@@ -2,7 +2,7 @@
 //!
 //!     cargo bench --bench loopback
 //!
-//! Prints the milliseconds of a call with 1, 3 and 20 pages of ordinary text (about 20 KiB each). The clock jumps, so that
+//! Prints the milliseconds of a call with 1, 3 and 20 pages of dense text (about 90 KiB each). The clock jumps, so that
 //! nothing waits. Ends with 1 if a call of one page costs more than 25 ms.
 #![allow(
     missing_docs,

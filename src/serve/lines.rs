@@ -142,7 +142,7 @@ impl Opening<'_> {
         Ok(Arc::new(opened))
     }
 
-    async fn sip(&self, journal: Journal) -> anyhow::Result<Arc<dyn FaxTransport>> {
+    async fn sip(&mut self, journal: Journal) -> anyhow::Result<Arc<dyn FaxTransport>> {
         const HERE: &str = "[transport.sip]";
         let table = self.config.transport.sip.clone();
         let config = table.with_context(|| format!("{HERE} is missing"))?;
@@ -165,7 +165,14 @@ impl Opening<'_> {
             journal,
             stopping: self.stopping.clone(),
         });
-        Ok(Arc::new(opened.await.context(HERE)?))
+        let opened = Arc::new(opened.await.context(HERE)?);
+        let (receiving, mut stopping) = (Arc::clone(&opened), self.stopping.clone());
+        // What comes in when the gateway stops is stored before it ends.
+        self.tasks.spawn(async move {
+            let _ = stopping.wait_for(|stop| *stop).await;
+            receiving.received().await;
+        });
+        Ok(opened)
     }
 
     fn spool(&self) -> anyhow::Result<Arc<dyn FaxTransport>> {

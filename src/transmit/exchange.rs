@@ -268,6 +268,11 @@ pub fn describe_metrics() {
         "Calls that ended, by transport and result."
     );
     metrics::describe_counter!(
+        "faxgate_calls_in_total",
+        Unit::Count,
+        "Calls that came in over SIP, by result."
+    );
+    metrics::describe_counter!(
         "faxgate_calls_not_journalled_total",
         Unit::Count,
         "Failures to write a line of calls.jsonl; it is tried again."

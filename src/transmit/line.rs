@@ -20,7 +20,7 @@ mod sequence;
 mod session;
 mod teller;
 mod tone;
-mod udptl;
+pub(super) mod udptl;
 mod worker;
 
 use std::io;

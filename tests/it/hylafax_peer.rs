@@ -22,15 +22,18 @@ const CALLER: &str = "+81 3 9999 0001";
 const SERVERS: &str = r#"
 spool=$folder/spool
 cp -a /var/spool/hylafax "$spool"
-rm -rf "$spool/etc" && cp -a /etc/hylafax "$spool/etc"
+rm -rf "$spool/etc" "$spool/FIFO" && cp -a /etc/hylafax "$spool/etc"
 cp "$folder/modem" "$spool/etc/config.$modem"
 mkdir "$folder/lock"
 install -m 600 "$folder/hosts" "$spool/etc/hosts.hfaxd"
 chown uucp:uucp "$spool" "$folder/lock" "$spool/etc/hosts.hfaxd"
 faxq -q "$spool" -D &
 hfaxd -d -q "$spool" -l 127.0.0.1 -i "$port" &
-# A message to the queue's process, once it listens.
-until [ -p "$spool/FIFO" ] && faxmodem -q "$spool" -u 1 "${device#/dev/}"; do sleep 0.05; done
+# A message to the queue's process, which may not listen yet: said until a call has begun.
+until ls "$spool"/log/c0* >"$folder/begun" 2>&1; do
+    faxmodem -q "$spool" -u 1 "${device#/dev/}" || true
+    sleep 0.5
+done
 wait
 "#;
 

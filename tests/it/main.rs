@@ -65,6 +65,7 @@ mod smuggling;
 mod spool;
 mod tls;
 mod tls_mistakes;
+mod two_gateways;
 mod upstream;
 mod verification;
 mod web_admin;

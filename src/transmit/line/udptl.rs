@@ -17,7 +17,7 @@ const LONGEST: usize = 0x3fff;
 
 /// Makes datagrams.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(in crate::transmit) struct Writer {
     number: u16,
     /// The packets before, the latest first.
     earlier: VecDeque<Vec<u8>>,
@@ -27,7 +27,7 @@ pub(super) struct Writer {
 
 /// Takes datagrams apart.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(in crate::transmit) struct Reader {
     sequence: Sequence,
     lost: u64,
 }
@@ -41,7 +41,7 @@ struct Datagram<'a> {
 
 impl Writer {
     /// Datagrams with so many earlier packets, and at most so many octets long.
-    pub(super) fn new(redundancy: u8, longest: u16) -> Self {
+    pub(in crate::transmit) fn new(redundancy: u8, longest: u16) -> Self {
         Self {
             number: 0,
             earlier: VecDeque::new(),
@@ -58,7 +58,7 @@ impl Writer {
 
     /// The datagram of the next packet; the oldest of the earlier ones are left out if it would be too long. `None` for a packet
     /// that no datagram takes.
-    pub(super) fn datagram(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+    pub(in crate::transmit) fn datagram(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         let mut datagram = Vec::with_capacity(64);
         datagram.extend_from_slice(&self.number.to_be_bytes());
         put(&mut datagram, packet)?;
@@ -86,7 +86,11 @@ impl Reader {
     /// Hands over the packets of a datagram that have not come yet, the oldest first, with their numbers.
     ///
     /// `false` if it is no UDPTL.
-    pub(super) fn read(&mut self, datagram: &[u8], mut take: impl FnMut(&[u8], u16)) -> bool {
+    pub(in crate::transmit) fn read(
+        &mut self,
+        datagram: &[u8],
+        mut take: impl FnMut(&[u8], u16),
+    ) -> bool {
         let Some(datagram) = Datagram::parse(datagram) else {
             return false;
         };

@@ -77,6 +77,8 @@ fn serve() -> io::Result<()> {
     let job = gateway.begin()?;
     gateway.stream.set_nonblocking(true)?;
     let mut record = Record::open()?;
+    // The confinement forbids to change it.
+    gateway.stream.set_nonblocking(true)?;
     let confinement = shut_in(&job);
     record.keep(&began(&job))?;
     gateway.tell(&Note::Ready {

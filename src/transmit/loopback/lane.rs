@@ -1,21 +1,18 @@
 //! One direction of the line: datagrams that repeat the three packets before (T.38 section 9.1), some of them lost.
 
-use std::collections::VecDeque;
+use crate::transmit::line::udptl::Reader;
+use crate::transmit::line::udptl::Writer;
 
 /// How many earlier packets a datagram repeats; with fewer, faxes fail at a loss of 5 %.
-const REDUNDANCY: usize = 3;
+const REDUNDANCY: u8 = 3;
 
 /// A packet that arrives, with its sequence number.
 pub(super) type Arrival = (Vec<u8>, u16);
 
 /// One direction.
 pub(super) struct Lane {
-    /// The latest packets, the newest at the end.
-    latest: VecDeque<Vec<u8>>,
-    /// How many packets were sent.
-    sent: usize,
-    /// How many the far end has, or knows to be gone.
-    taken: usize,
+    writer: Writer,
+    reader: Reader,
     /// Of a hundred datagrams so many are lost.
     loss: u8,
     dice: u64,
@@ -27,9 +24,9 @@ impl Lane {
     /// A lane that loses so many of a hundred datagrams; the same `seed` loses the same ones.
     pub(super) fn new(loss: u8, seed: u64) -> Self {
         Self {
-            latest: VecDeque::new(),
-            sent: 0,
-            taken: 0,
+            // In memory no datagram is too long.
+            writer: Writer::new(REDUNDANCY, u16::MAX),
+            reader: Reader::default(),
             loss,
             dice: seed,
             cut: false,
@@ -38,24 +35,16 @@ impl Lane {
 
     /// Sends a packet in so many equal datagrams; what arrives by that, in order, is added to `arrived`.
     pub(super) fn carry(&mut self, ifp: &[u8], copies: u32, arrived: &mut Vec<Arrival>) {
-        if self.latest.len() > REDUNDANCY {
-            self.latest.pop_front();
-        }
-        self.latest.push_back(ifp.to_vec());
-        self.sent += 1;
+        let Some(datagram) = self.writer.datagram(ifp) else {
+            return;
+        };
         for _ in 0..copies {
             if self.cut || self.throw() < u64::from(self.loss) {
                 continue;
             }
-            let oldest = self.sent - self.latest.len();
-            for (at, packet) in self.latest.iter().enumerate() {
-                let number = oldest + at;
-                if number >= self.taken {
-                    self.taken = number + 1;
-                    // Sequence numbers of UDPTL have 16 bits and begin again (T.38 section 9.1.2).
-                    arrived.push((packet.clone(), (number & 0xffff) as u16));
-                }
-            }
+            self.reader.read(&datagram, |packet, number| {
+                arrived.push((packet.to_vec(), number));
+            });
         }
     }
 

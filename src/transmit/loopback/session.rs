@@ -29,8 +29,12 @@ use crate::fax::CallProgress;
 use crate::fax::Cause;
 use crate::fax::Media;
 use crate::fax::Modem;
+use crate::fax::Outcome;
 use crate::fax::StationId;
 use crate::transmit::Call;
+use crate::transmit::line;
+use crate::transmit::line::Ended;
+use crate::transmit::line::EndedBy;
 
 /// Samples of a step: 20 ms.
 const STEP: u32 = SAMPLES_PER_SECOND / 50;
@@ -77,6 +81,8 @@ struct Session<'a> {
     caller: StationId,
     /// Whether the far end began to say who it is.
     identifies: bool,
+    /// Whether we gave up because nothing got through any more.
+    silent: bool,
 }
 
 impl<'a> Session<'a> {
@@ -139,6 +145,7 @@ impl<'a> Session<'a> {
             remote_id: StationId::default(),
             caller: StationId::default(),
             identifies: false,
+            silent: false,
         })
     }
 
@@ -148,6 +155,7 @@ impl<'a> Session<'a> {
         loop {
             self.step();
             if self.samples - self.heard > SILENCE {
+                self.silent = true;
                 self.near.terminate();
                 self.take_events();
             }
@@ -313,20 +321,29 @@ impl<'a> Session<'a> {
         let completion = self.near.completion().unwrap_or(Completion::CallDropped);
         let time = self.time(&CallProgress::Released);
         let mut recording = self.recording;
-        let ending = match progress.confirmed {
-            true => Ending::Sent,
-            false => ending(completion),
+        let ended = Ended {
+            pages: progress.pages,
+            confirmed: progress.confirmed,
+            completion: Some(completion.code()),
+            by: match self.silent {
+                true => EndedBy::Silence,
+                false => EndedBy::Fax,
+            },
+            remote_id: self.remote_id,
+            rate: progress.rate,
+            ecm: progress.ecm,
+            media: recording.report.media,
+            ..Ended::default()
         };
+        let outcome = line::outcome(&ended, self.call.first_page, self.call.fax.pages);
+        let (ending, report) = match outcome {
+            Outcome::Sent(report) => (Ending::Sent, report),
+            Outcome::Retry(cause, report) => (Ending::Retry(cause), report),
+            Outcome::Failed(cause, report) => (Ending::Failed(cause), report),
+            Outcome::NotCalled { .. } => (Ending::Failed(Cause::LocalFault), recording.report),
+        };
+        recording.report = report;
         recording.end(time, ending);
-        let report = &mut recording.report;
-        report.pages_sent = self.call.first_page + progress.pages;
-        report.remote_id = self.remote_id;
-        report.rate = progress.rate;
-        report.ecm = progress.ecm;
-        report.t30 = Some(completion.code());
-        if ending != Ending::Sent {
-            report.detail = completion.text().to_owned();
-        }
         if let Some(far) = self.far {
             recording.arrived = arrived(far, self.caller, file)?;
         }
@@ -356,27 +373,4 @@ fn faulty(call: &Call, error: &StartError) -> Recording {
     recording.report.detail = error.to_string();
     recording.end(Duration::ZERO, Ending::Failed(Cause::LocalFault));
     recording
-}
-
-/// What follows from an end without the confirmation of the last page.
-fn ending(completion: Completion) -> Ending {
-    use Completion as C;
-    match completion {
-        C::CedTone | C::T0Expired | C::T1Expired | C::TxNoDis | C::TxGotDcn => {
-            Ending::Retry(Cause::NoFaxTone)
-        }
-        C::CannotTrain | C::TxBadDcs | C::TxPhaseBDead => Ending::Retry(Cause::CannotTrain),
-        C::TxPhaseDDead => Ending::Retry(Cause::NoResponseAfterPage),
-        C::Incompatible | C::RxIncapable | C::TxIncapable | C::NoResolution | C::NoSize => {
-            Ending::Failed(Cause::Incompatible)
-        }
-        C::FileError
-        | C::NoPage
-        | C::BadTiff
-        | C::BadPage
-        | C::BadTag
-        | C::BadTiffHeader
-        | C::NoMemory => Ending::Failed(Cause::LocalFault),
-        _ => Ending::Retry(Cause::Disconnected),
-    }
 }

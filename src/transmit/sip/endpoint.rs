@@ -35,6 +35,7 @@ use rsipstack::transport::udp::UdpConnection;
 use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
 
+use super::challenge::Interpreter;
 use super::guard::Guard;
 use super::guard::GuardedSocket;
 use super::guard::Inspector;
@@ -107,6 +108,7 @@ impl Station {
             .with_user_agent("faxgate")
             .with_transport_layer(layer)
             .with_cancel_token(token.clone())
+            .with_inspector(Box::new(Interpreter))
             .with_transport_inspector(Box::new(Inspector(Arc::clone(&guard))))
             .with_option(EndpointOption {
                 callid_format: CallIdFormat::Uuid,

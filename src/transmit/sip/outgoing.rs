@@ -11,6 +11,7 @@ use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::sip::Header;
 use rsipstack::sip::Response;
 use rsipstack::sip::Uri;
+use rsipstack::sip::prelude::UntypedHeader;
 use rsipstack::transaction::make_call_id;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -182,7 +183,11 @@ impl Outgoing<'_> {
             offer: Some(body.into_bytes()),
             credential: trunk.credential(),
             headers: Some(headers),
-            call_id: Some(make_call_id(None, station.endpoint().option.callid_format).to_string()),
+            call_id: Some(
+                make_call_id(None, station.endpoint().option.callid_format)
+                    .value()
+                    .to_owned(),
+            ),
             ..InviteOption::default()
         };
         let (dialog, answer) = station.dialogs.do_invite_async(option, events)?;
@@ -234,9 +239,11 @@ impl Outgoing<'_> {
                             self.watch.note(CallProgress::Ringing);
                         }
                     }
+                    // The final answer is on its way to us; what comes after it belongs to the answered call.
+                    Some(DialogState::Confirmed(..) | DialogState::Terminated(..)) | None => {
+                        return heard_at_last((&mut waiting.answer).await, was_heard, false);
+                    }
                     Some(_) => {}
-                    // Its final answer is there.
-                    None => return heard_at_last((&mut waiting.answer).await, was_heard, false),
                 },
                 () = &mut ring => return cancelled(waiting, was_heard).await,
                 () = sleep_until(begun + NO_REPLY), if !was_heard => return Answer::Away("it does not answer"),
