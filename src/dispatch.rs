@@ -254,3 +254,6 @@ fn not_rendered(reason: String, now: Timestamp) -> Settlement {
         ..Settlement::end(State::Failed, Status::NOT_RENDERED, now)
     }
 }
+
+#[cfg(test)]
+mod tests;
