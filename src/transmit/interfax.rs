@@ -150,7 +150,7 @@ impl FaxTransport for InterfaxTransport {
             Condition::Down(why) => {
                 Condition::Down(format!("{}: {why}", self.0.service.client.host()))
             }
-            other => other,
+            other @ (Condition::Well | Condition::Impaired(_)) => other,
         }
     }
 }
@@ -306,7 +306,10 @@ impl Inner {
         };
         match self.follow(kept, id, &Unwatched).await {
             Outcome::Failed(Cause::Interrupted, _) => Resolution::Unknown,
-            outcome => Resolution::Ended(outcome),
+            outcome @ (Outcome::Sent(_)
+            | Outcome::Retry(..)
+            | Outcome::Failed(..)
+            | Outcome::NotCalled { .. }) => Resolution::Ended(outcome),
         }
     }
 

@@ -10,6 +10,7 @@
 //! * `verdict`: what an answer that is no means
 
 mod authorities;
+mod challenge;
 mod endpoint;
 mod guard;
 mod hook;

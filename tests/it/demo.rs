@@ -44,7 +44,7 @@ const ACTS: [&[&str]; 7] = [
         "calls 0081311112222",
         "is answered",
         "packets (T.38)",
-        "calls itself +81311112222",
+        "calls itself 8131…22",
         "trains at 14400 bit/s with error correction (ECM)",
         "page 1 of 2 is confirmed",
         "page 2 of 2 is confirmed",

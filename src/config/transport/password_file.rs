@@ -57,9 +57,9 @@ impl PasswordFile {
 }
 
 fn why(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::Other => error.to_string(),
-        _ => why_unreadable(error).to_string(),
+    match error.kind() == io::ErrorKind::Other {
+        true => error.to_string(),
+        false => why_unreadable(error).to_string(),
     }
 }
 

@@ -197,6 +197,7 @@ pub fn take_back_dial(tx: &mut dyn Transaction, claim: &Claim) -> Result<(), Sto
 }
 
 /// Puts a claim off that was not dialled: it sleeps until `again`, and the attempt does not count.
+///
 /// `trouble` is shown to whoever asks why it waits; `waiting_since` is set while no line is in service for it.
 /// Returns whether anything was changed.
 ///

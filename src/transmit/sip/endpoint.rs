@@ -35,6 +35,7 @@ use rsipstack::transport::udp::UdpConnection;
 use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
 
+use super::challenge::Interpreter;
 use super::guard::Guard;
 use super::guard::GuardedSocket;
 use super::guard::Inspector;
@@ -107,6 +108,7 @@ impl Station {
             .with_user_agent("faxgate")
             .with_transport_layer(layer)
             .with_cancel_token(token.clone())
+            .with_inspector(Box::new(Interpreter))
             .with_transport_inspector(Box::new(Inspector(Arc::clone(&guard))))
             .with_option(EndpointOption {
                 callid_format: CallIdFormat::Uuid,
@@ -151,9 +153,10 @@ impl Station {
 
     /// Where a trunk reaches us about a call or as `user`.
     pub(super) fn contact(&self, trunk: &Trunk, user: Option<&str>) -> Uri {
-        let params = match trunk.transport() {
-            Transport::Udp => Vec::new(),
-            other => vec![Param::Transport(other)],
+        let transport = trunk.transport();
+        let params = match transport == Transport::Udp {
+            true => Vec::new(),
+            false => vec![Param::Transport(transport)],
         };
         Uri {
             scheme: Some(Scheme::Sip),

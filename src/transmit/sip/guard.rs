@@ -158,20 +158,18 @@ fn refusal(message: &[u8]) -> Option<String> {
     }
     let mut answer = "SIP/2.0 403 Forbidden\r\n".to_owned();
     for header in request.headers.iter() {
-        let goes_back = match header {
-            Header::Via(_) | Header::From(_) | Header::CallId(_) | Header::CSeq(_) => true,
-            Header::To(to) => {
-                let tag = if to.tag().ok()?.is_some() {
-                    ""
-                } else {
-                    ";tag=none"
-                };
-                answer.push_str(&format!("{header}{tag}\r\n"));
-                false
-            }
-            _ => false,
-        };
-        if goes_back {
+        if let Header::To(to) = header {
+            let tag = if to.tag().ok()?.is_some() {
+                ""
+            } else {
+                ";tag=none"
+            };
+            answer.push_str(&format!("{header}{tag}\r\n"));
+        }
+        if matches!(
+            header,
+            Header::Via(_) | Header::From(_) | Header::CallId(_) | Header::CSeq(_)
+        ) {
             answer.push_str(&format!("{header}\r\n"));
         }
     }

@@ -53,11 +53,12 @@ pub(super) fn resolution(left: &Left) -> Resolution {
             "the gateway went down in the call".clone_into(&mut report.detail);
         }
     };
-    Resolution::Ended(match completed(outcome, add) {
-        // The worker fell with the gateway: the line was not at fault, and neither was the program.
-        Outcome::Retry(Cause::LocalFault, report) => Outcome::Retry(Cause::Disconnected, report),
-        outcome => outcome,
-    })
+    let outcome = completed(outcome, add);
+    // The worker fell with the gateway: the program was not at fault.
+    if let Outcome::Retry(Cause::LocalFault, report) = outcome {
+        return Resolution::Ended(Outcome::Retry(Cause::Disconnected, report));
+    }
+    Resolution::Ended(outcome)
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ impl Outgoing<'_> {
         let body = ours.offer(&now);
         let mut waiting = match self.invite(body) {
             Ok(waiting) => waiting,
-            Err(error) => return Placed::Elsewhere(error.to_string()),
+            Err(why) => return Placed::Elsewhere(why),
         };
         let line = self.trunk.config.name.clone();
         self.watch.note(CallProgress::Dialling { line });
@@ -165,7 +165,7 @@ impl Outgoing<'_> {
         Ok((Ours::new(session, place), worker))
     }
 
-    fn invite(&self, body: String) -> rsipstack::Result<Waiting> {
+    fn invite(&self, body: String) -> Result<Waiting, String> {
         let (station, trunk) = (&self.switchboard.station, self.trunk);
         let (events, state) = station.dialogs.new_dialog_state_channel();
         let (caller, shown) = self.caller();
@@ -182,10 +182,15 @@ impl Outgoing<'_> {
             offer: Some(body.into_bytes()),
             credential: trunk.credential(),
             headers: Some(headers),
-            call_id: Some(make_call_id(None, station.endpoint().option.callid_format).to_string()),
+            call_id: Some(
+                make_call_id(None, station.endpoint().option.callid_format)
+                    .value()
+                    .to_owned(),
+            ),
             ..InviteOption::default()
         };
-        let (dialog, answer) = station.dialogs.do_invite_async(option, events)?;
+        let begun = station.dialogs.do_invite_async(option, events);
+        let (dialog, answer) = begun.map_err(|error| error.to_string())?;
         Ok(Waiting {
             hook: Hook::new(&station.dialogs, dialog),
             events: state,
@@ -234,9 +239,11 @@ impl Outgoing<'_> {
                             self.watch.note(CallProgress::Ringing);
                         }
                     }
+                    // The final answer is on its way to us; what comes after it belongs to the answered call.
+                    Some(DialogState::Confirmed(..) | DialogState::Terminated(..)) | None => {
+                        return heard_at_last((&mut waiting.answer).await, was_heard, false);
+                    }
                     Some(_) => {}
-                    // Its final answer is there.
-                    None => return heard_at_last((&mut waiting.answer).await, was_heard, false),
                 },
                 () = &mut ring => return cancelled(waiting, was_heard).await,
                 () = sleep_until(begun + NO_REPLY), if !was_heard => return Answer::Away("it does not answer"),

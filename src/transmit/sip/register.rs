@@ -101,9 +101,9 @@ impl Registrar<'_> {
     async fn ask(&mut self) -> Result<Duration, Trouble> {
         let answer = self.exchange().await.map_err(|error| Trouble {
             // The error may repeat what was sent.
-            why: match error {
-                rsipstack::Error::DnsResolutionError(_) => "its name is unknown".to_owned(),
-                _ => "it cannot be reached".to_owned(),
+            why: match matches!(error, rsipstack::Error::DnsResolutionError(_)) {
+                true => "its name is unknown".to_owned(),
+                false => "it cannot be reached".to_owned(),
             },
             is_ours: false,
             retry_after: None,

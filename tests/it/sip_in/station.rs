@@ -80,6 +80,11 @@ impl Station {
 
     /// The same with what an earlier one left in its folder.
     pub(crate) fn open_in(folder: TempDir, lines_in: usize, t38: bool) -> Self {
+        Self::open_for(folder, Arc::default(), lines_in, t38)
+    }
+
+    /// The same for somebody who takes the faxes.
+    pub(crate) fn open_for(folder: TempDir, inbox: Arc<Inbox>, lines_in: usize, t38: bool) -> Self {
         let at = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let config = Sip {
             listen: at,
@@ -103,7 +108,9 @@ impl Station {
                 number_format: NumberFormat::E164,
             }],
         };
-        let inbox = Arc::<Inbox>::default();
+        // What goes wrong shows where a story fails.
+        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN);
+        let _ = log.with_test_writer().try_init();
         let (stop, stopping) = watch::channel(false);
         let calls = folder.path().join("calls");
         std::fs::create_dir_all(&calls).unwrap();

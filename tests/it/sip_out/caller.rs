@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::net::UdpSocket;
 use std::path::Path;
-use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
@@ -196,11 +195,16 @@ impl Far {
     pub(crate) fn plays_over(wire: &str, scenario: &str, keys: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sipp");
+        let mut text = std::fs::read_to_string(file.join(scenario)).unwrap();
+        for (key, value) in keys {
+            text = text.replace(&format!("{{{key}}}"), value);
+        }
+        std::fs::write(folder.path().join(scenario), text).unwrap();
         let port = free_port();
         let mut command = Command::new("sipp");
         command
             .arg("-sf")
-            .arg(file.join(scenario))
+            .arg(scenario)
             .args(["-m", "1", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p"])
             .arg(port.to_string())
             .args([
@@ -215,9 +219,6 @@ impl Far {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .current_dir(folder.path());
-        for (key, value) in keys {
-            command.args(["-key", key, value]);
-        }
         let child = command.spawn().unwrap();
         wait_for("sipp to listen", || {
             let taken = match wire {
@@ -237,9 +238,9 @@ impl Far {
     pub(crate) fn is_content(mut self) {
         let status = wait_for("sipp to end", || self.child.try_wait().unwrap());
         let logs = std::fs::read_dir(self.folder.path()).unwrap();
-        let logs: Vec<PathBuf> = logs.map(|entry| entry.unwrap().path()).collect();
+        let logs = logs.map(|entry| entry.unwrap().path());
         let errors: Vec<_> = logs
-            .iter()
+            .filter(|log| log.extension().is_some_and(|end| end == "log"))
             .map(|log| std::fs::read_to_string(log).unwrap())
             .collect();
         assert!(status.success(), "{errors:?}");
