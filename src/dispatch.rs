@@ -17,6 +17,7 @@ use crate::account::directory::Directory;
 use crate::config::Config;
 use crate::fax::Destination;
 use crate::queue::report::Desk;
+use crate::queue::schedule;
 use crate::record::Log;
 use crate::record::Subject;
 use crate::render::Renderer;
@@ -74,6 +75,8 @@ enum Start {
     Dial,
     LeaseLost,
     Cancelled,
+    /// Its number was called so often that nobody redials it; this is how the job's last call ended.
+    Enough(Status),
 }
 
 /// The jobs that tasks of this process are working on: only their leases are renewed, so that a claim
@@ -136,6 +139,9 @@ impl Dispatcher {
     }
 
     async fn journey(&self, claim: &Claim) -> Result<(), Stop> {
+        if claim.course.cancelled {
+            return self.cancelled(claim).await;
+        }
         let batch = self.batch(claim).await?;
         let Destination::Number(number) = &claim.destination else {
             return self.simulate(claim).await;
@@ -156,11 +162,21 @@ impl Dispatcher {
         match self.start(claim, at).await? {
             Start::Dial => self.dial(claim, number, fax, line).await,
             Start::LeaseLost => Err(Stop::LeaseLost),
-            Start::Cancelled => {
-                let settlement = Settlement::end(State::Cancelled, Status::CANCELLED, at);
+            Start::Cancelled => self.cancelled(claim).await,
+            Start::Enough(status) => {
+                let settlement = Settlement {
+                    reason: Some(schedule::CALLED_ENOUGH.to_owned()),
+                    ..Settlement::end(State::Failed, status, at)
+                };
                 self.settle(claim, Written::of(settlement)).await
             }
         }
+    }
+
+    async fn cancelled(&self, claim: &Claim) -> Result<(), Stop> {
+        let now = self.clock.now();
+        let settlement = Settlement::end(State::Cancelled, Status::CANCELLED, now);
+        self.settle(claim, Written::of(settlement)).await
     }
 
     /// The result simulator: that status at once; no call, no retry, no journal line.
@@ -192,11 +208,17 @@ impl Dispatcher {
             if jobs::is_cancelled(tx, &claim)? {
                 return Ok(Start::Cancelled);
             }
+            if let Some(status) = call::enough(tx, &claim, now)? {
+                return Ok(Start::Enough(status));
+            }
             if !jobs::start_attempt(tx, &claim, owner, now)? {
                 return Ok(Start::LeaseLost);
             }
-            let about = Subject::job(&claim.account, claim.batch, claim.job);
-            Log::new(tx, store.ids(), now).dialled(about, claim.attempt, &claim.destination)?;
+            // A job that waits for a line tries again and again: it is told of once, and when the call is really made.
+            if claim.course.waiting_since.is_none() {
+                let about = Subject::job(&claim.account, claim.batch, claim.job);
+                Log::new(tx, store.ids(), now).dialled(about, claim.attempt, &claim.destination)?;
+            }
             Ok(Start::Dial)
         });
         Ok(started.await?)

@@ -182,8 +182,10 @@ impl Dispatcher {
             if !jobs::put_off(tx, &claim, again, &why, Some(since))? {
                 return Ok(());
             }
-            let about = Subject::job(&claim.account, claim.batch, claim.job);
-            Log::new(tx, store.ids(), now).not_called(about, claim.attempt, &why)?;
+            if claim.course.waiting_since.is_none() {
+                let about = Subject::job(&claim.account, claim.batch, claim.job);
+                Log::new(tx, store.ids(), now).not_called(about, claim.attempt, &why)?;
+            }
             let desk = Desk {
                 ids: store.ids(),
                 host: &host,
@@ -229,6 +231,27 @@ impl Written {
             news: None,
         }
     }
+}
+
+/// How the latest call of a job ended, if its number was called so often since, for other jobs too, that nobody may
+/// redial it automatically. Its first call is no redial: somebody has just asked for it.
+pub(super) fn enough(
+    tx: &mut dyn Transaction,
+    claim: &Claim,
+    now: Timestamp,
+) -> Result<Option<Status>, StorageError> {
+    if claim.attempt <= 1 {
+        return Ok(None);
+    }
+    let calls = jobs::redials(tx, &claim.destination, now.minus(DAY))?;
+    if calls < schedule::MOST_CALLS_TO_ONE {
+        return Ok(None);
+    }
+    let before = jobs::attempts(tx, claim.job)?;
+    let last = before.iter().rev().find_map(|call| call.status);
+    Ok(Some(
+        last.unwrap_or_else(|| Status::of_cause(Cause::Network)),
+    ))
 }
 
 /// The transaction that settles a job: what was told of its call, its state, the events, the mails.

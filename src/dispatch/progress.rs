@@ -189,7 +189,12 @@ pub(super) fn write(
     }
     let about = Subject::job(&claim.account, claim.batch, claim.job);
     for (at, progress) in &news.events {
-        Log::new(tx, ids, *at).progressed(about, progress)?;
+        let mut log = Log::new(tx, ids, *at);
+        let dials = matches!(progress, CallProgress::Dialling { .. });
+        if dials && claim.course.waiting_since.is_some() {
+            log.dialled(about, claim.attempt, &claim.destination)?;
+        }
+        log.progressed(about, progress)?;
     }
     Ok(())
 }

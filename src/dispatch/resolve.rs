@@ -1,6 +1,10 @@
 //! Calls that were going on when their process ended (promise P3): none is dialled again before it is known
 //! what came of it.
 
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Stop;
 use crate::storage::StorageError;
@@ -10,19 +14,23 @@ use crate::transmit::Resolution;
 
 impl Dispatcher {
     /// Resolves calls: with the transport if it can tell, as `outcome unknown` if it cannot. What goes on
-    /// elsewhere keeps its place (one call to a number, so many of an account) and is asked about again.
-    ///
-    /// # Errors
-    /// [`StorageError`]: what remains is resolved the next time.
-    pub async fn resolve(&self, calls: Vec<Dialled>) -> Result<(), StorageError> {
+    /// elsewhere keeps its place (one call to a number, so many of an account) and is asked about again. All at
+    /// once: a transport that takes its time keeps nobody else waiting. What remains is resolved the next time.
+    pub async fn resolve(self: &Arc<Self>, calls: Vec<Dialled>) {
+        let mut asked = JoinSet::new();
         for call in calls {
             // Somebody may have begun with it meanwhile.
             if self.at_work.has(call.claim.job) {
                 continue;
             }
-            self.resolve_one(call).await?;
+            let this = Arc::clone(self);
+            asked.spawn(async move { this.resolve_one(call).await });
         }
-        Ok(())
+        while let Some(resolved) = asked.join_next().await {
+            if let Ok(Err(error)) = resolved {
+                tracing::error!(%error, "an interrupted call is not resolved yet");
+            }
+        }
     }
 
     async fn resolve_one(&self, call: Dialled) -> Result<(), StorageError> {

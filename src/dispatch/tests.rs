@@ -1,5 +1,7 @@
 //! Jobs and the calls that they become, with a transport that says what it is told to.
 
+mod cancelled;
+
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicI64;
@@ -70,7 +72,7 @@ impl FaxTransport for Scripted {
 }
 
 struct Stage {
-    dispatcher: Dispatcher,
+    dispatcher: Arc<Dispatcher>,
     transport: Arc<Scripted>,
     clock: Arc<Hand>,
     job: i64,
@@ -90,7 +92,7 @@ impl Stage {
         let transport = Arc::new(Scripted::default());
         transport.outcomes.lock().unwrap().extend(outcomes);
         let job = submit(&store).await;
-        let dispatcher = Dispatcher {
+        let dispatcher = Arc::new(Dispatcher {
             renderer: Renderer::new("/nowhere".into(), &config.render),
             store,
             config: Arc::new(config),
@@ -101,7 +103,7 @@ impl Stage {
             owner: 7,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             mail: Arc::default(),
-        };
+        });
         Self {
             dispatcher,
             transport,
@@ -317,14 +319,14 @@ async fn p3_a_call_that_goes_on_elsewhere_is_asked_about_and_never_made_again() 
         stage.transport.resolutions.lock().unwrap().extend(answer);
         let open = stage.restarted().await;
         assert_eq!(open.len(), 1);
-        stage.dispatcher.resolve(open).await.unwrap();
+        stage.dispatcher.resolve(open).await;
         assert_eq!(stage.row().state, State::Dialling);
         assert!(stage.claim().await.is_none(), "it would be called twice");
     }
     let answer = [Resolution::Ended(sent())];
     stage.transport.resolutions.lock().unwrap().extend(answer);
     let open = stage.restarted().await;
-    stage.dispatcher.resolve(open).await.unwrap();
+    stage.dispatcher.resolve(open).await;
     assert_eq!((stage.row().state, stage.row().attempts), (State::Done, 1));
     assert!(stage.calls().is_empty());
 }
@@ -340,7 +342,7 @@ async fn a_call_that_ended_with_its_process_goes_on_at_the_page_that_its_transpo
     let answer = [Resolution::Ended(lost(1))];
     stage.transport.resolutions.lock().unwrap().extend(answer);
     let open = stage.restarted().await;
-    stage.dispatcher.resolve(open).await.unwrap();
+    stage.dispatcher.resolve(open).await;
     assert_eq!(stage.row().state, State::Sleeping);
     stage.run().await;
     assert_eq!(

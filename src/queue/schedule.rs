@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 /// After that nobody redials it automatically: Japan's terminal equipment rules (articles 11-3 and
 /// 32-3) allow 15 times.
 pub const MOST_CALLS_TO_ONE: u32 = 15;
+/// What is said to a job that is not called again because of that.
+pub const CALLED_ENOUGH: &str = "called 15 times without success";
 /// Calls of a job that reach no fax machine: a person may be answering, and is not rung up again and again.
 const MOST_WITHOUT_TONE: u32 = 2;
 /// Calls of a job that are lost in its pages with none of them confirmed.
@@ -214,7 +216,7 @@ fn no_further(
     match most {
         _ if !goes_on => Some(None),
         _ if known.attempt >= retry.attempts => Some(None),
-        _ if known.to_number >= MOST_CALLS_TO_ONE => Some(Some("called 15 times without success")),
+        _ if known.to_number >= MOST_CALLS_TO_ONE => Some(Some(CALLED_ENOUGH)),
         Some((most, why)) if known.alike(trouble).saturating_add(1) >= most => Some(Some(why)),
         Some(_) | None => None,
     }

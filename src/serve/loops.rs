@@ -145,11 +145,7 @@ async fn sweep_once(
     while resolving.try_join_next().is_some() {}
     if resolving.is_empty() && !dialled.is_empty() {
         let dispatcher = Arc::clone(dispatcher);
-        resolving.spawn(async move {
-            if let Err(error) = dispatcher.resolve(dialled).await {
-                tracing::error!(%error, "interrupted calls are not all resolved yet");
-            }
-        });
+        resolving.spawn(async move { dispatcher.resolve(dialled).await });
     }
     Ok(())
 }

@@ -7,9 +7,13 @@
 mod under_way;
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::config::Transport;
@@ -46,6 +50,8 @@ struct Inner {
     kinds: Kinds,
     journal: Journal,
     under_way: UnderWay,
+    /// Calls of an earlier process that go on: of these the journal, all of which would have to be read, has no line.
+    going_on: Mutex<HashSet<(i64, u32)>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,6 +76,7 @@ impl Exchange {
             kinds,
             journal,
             under_way: UnderWay::open(&data_dir.join("dialling"))?,
+            going_on: Mutex::default(),
             clock,
         })))
     }
@@ -128,7 +135,11 @@ impl Exchange {
 
     async fn look_up(&self, job: i64, attempt: u32) -> Resolution {
         let noted = self.0.under_way.noted(job, attempt).await;
-        let (written, noted) = match (self.0.journal.find(job, attempt).await, noted) {
+        let written = match self.0.goes_on(job, attempt) {
+            true => Ok(None),
+            false => self.0.journal.find(job, attempt).await,
+        };
+        let (written, noted) = match (written, noted) {
             (Ok(written), Ok(noted)) => (written, noted),
             (Err(error), _) | (_, Err(error)) => {
                 // Asking again is safe; guessing could dial twice.
@@ -143,7 +154,13 @@ impl Exchange {
                 }
                 ended(outcome)
             }
-            (None, Noted::Begun(begun)) => self.ask(begun).await,
+            (None, Noted::Begun(begun)) => {
+                let resolution = self.ask(begun).await;
+                if resolution == Resolution::GoesOn {
+                    self.0.going_on().insert((job, attempt));
+                }
+                resolution
+            }
             (None, Noted::Unreadable) => {
                 let resolution = self.0.ask_all(job, attempt).await;
                 if resolution != Resolution::GoesOn {
@@ -195,7 +212,17 @@ impl Inner {
         found.map(|(_, transport)| transport)
     }
 
+    fn going_on(&self) -> MutexGuard<'_, HashSet<(i64, u32)>> {
+        self.going_on.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn goes_on(&self, job: i64, attempt: u32) -> bool {
+        self.going_on().contains(&(job, attempt))
+    }
+
     async fn write(&self, begun: &Begun, outcome: &Outcome) -> io::Result<()> {
+        let call = (begun.placed.job, begun.placed.attempt);
+        self.going_on().remove(&call);
         let written = self
             .journal
             .ended(&begun.placed, &begun.transport, outcome)
@@ -216,6 +243,7 @@ impl Inner {
     /// The end of the call stands in the journal: nobody else needs to remember it.
     async fn forget(&self, begun: &Begun) {
         let (job, attempt) = (begun.placed.job, begun.placed.attempt);
+        self.going_on().remove(&(job, attempt));
         if let Some(transport) = self.transport_of(begun) {
             transport.settled(job, attempt).await;
         }

@@ -315,13 +315,8 @@ impl Inner {
 
     fn ended(&self, kept: &Kept, record: &Record) -> Outcome {
         let detail = format!("fax {} there ended with {}", record.id, record.status);
-        let pages = kept.first_page.saturating_add(record.pages);
         let report = CallReport {
-            pages_sent: if record.status == 0 {
-                kept.pages.max(pages)
-            } else {
-                pages.min(kept.pages)
-            },
+            pages_sent: confirmed(kept, record),
             remote_id: record.remote_id.clone(),
             ..self.report(kept, detail)
         };
@@ -357,6 +352,17 @@ impl Watch for Unwatched {
     fn note(&self, _progress: CallProgress) {}
 }
 
+/// Pages that the far end has by now. A service may count more than there are, and that a fax was sent says all.
+fn confirmed(kept: &Kept, record: &Record) -> u32 {
+    let pages = kept.first_page.saturating_add(record.pages);
+    match (kept.pages, record.status) {
+        // What was kept could not be read.
+        (0, _) => pages,
+        (all, 0) => all,
+        (all, _) => pages.min(all),
+    }
+}
+
 /// Tells what is new in `record` since `told`.
 fn tell(watch: &dyn Watch, kept: &Kept, told: &Record, record: &Record) {
     if record.remote_id != told.remote_id && record.remote_id != StationId::default() {
@@ -371,5 +377,38 @@ fn tell(watch: &dyn Watch, kept: &Kept, told: &Record, record: &Record) {
             confirmed: confirmed.min(kept.pages),
             of: kept.pages,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_cannot_confirm_more_pages_than_there_are() {
+        let kept = |pages| Kept {
+            job: 7,
+            attempt: 1,
+            first_page: 1,
+            pages,
+            started_ms: 0,
+            id: None,
+        };
+        let record = |status, pages| Record {
+            status,
+            pages,
+            ..Record::default()
+        };
+        for (pages, status, said, expected) in [
+            (3, 0, u32::MAX, 3),
+            (3, 0, 0, 3),
+            (3, 3_223, 1, 2),
+            (3, 3_223, 9, 3),
+            (3, -3, u32::MAX, 3),
+            (0, 0, 4, 5),
+        ] {
+            let found = confirmed(&kept(pages), &record(status, said));
+            assert_eq!(found, expected, "{pages} {status} {said}");
+        }
     }
 }

@@ -257,11 +257,60 @@ fn a_job_for_which_no_line_is_in_service_waits_and_says_why() {
     assert!(job["reason"].as_str().unwrap().contains("spool"), "{job}");
     let shown = shown(&gateway, job["id"].as_str().unwrap());
     assert_eq!(shown["attempts"], serde_json::json!([]));
-    assert!(gateway.metric("faxgate_fax_not_called_total").unwrap() >= 1.0);
+    let waits = |looks: f64| {
+        wait_for("the job to find no line", || {
+            let waits = gateway.jobs()[0]["state"] == "sleeping";
+            let found = gateway.metric("faxgate_fax_not_called_total");
+            (waits && found? >= looks).then_some(())
+        });
+    };
+    for looks in [1.0, 2.0, 3.0] {
+        waits(looks);
+        gateway.let_waiting_end();
+    }
+    waits(4.0);
+    for told_once in ["dialled", "not-called"] {
+        assert_eq!(gateway.events(told_once).len(), 1, "{told_once}");
+    }
     std::fs::rename(&away, &line).unwrap();
     gateway.let_waiting_end();
     wait_for("the call", || {
         let job = gateway.jobs().remove(0);
-        (job["state"] == "active" && job["attempt_count"] == 1).then_some(())
+        (job["state"] == "active" && job["attempt_count"] == 1).then(|| {
+            assert_eq!(job["reason"], Json::Null, "why it waited is over");
+        })
     });
+}
+
+#[test]
+fn a_number_is_not_redialled_beyond_fifteen_calls_whichever_job_asks() {
+    let setup = Setup::new(&[Account::suzuki()])
+        .set("retry", "attempts", "6")
+        .set("transport.loopback.numbers", "\"+81312345678\"", "\"busy\"");
+    let gateway = Gateway::start(setup);
+    for subject in ["one", "two", "three"] {
+        gateway.accepts(&Mail::plain(NUMBER).subject(subject));
+    }
+    let calls = |jobs: &[Json]| -> i64 {
+        let counts = jobs
+            .iter()
+            .map(|job| job["attempt_count"].as_i64().unwrap());
+        counts.sum()
+    };
+    let jobs = wait_for("the jobs to be given up", || {
+        let jobs = gateway.jobs();
+        let over = jobs.iter().all(|job| job["state"] == "failed");
+        if !over {
+            gateway.let_waiting_end();
+        }
+        (jobs.len() == 3 && over).then_some(jobs)
+    });
+    assert_eq!(calls(&jobs), 15, "{jobs:?}");
+    let redialled = gateway.events("dialled").len();
+    assert_eq!(redialled, 15);
+    let mut reasons = jobs.iter().map(|job| {
+        assert_eq!(job["status"], 6017, "{job}");
+        shown(&gateway, job["id"].as_str().unwrap())["reason"].to_string()
+    });
+    assert!(reasons.any(|reason| reason.contains("15 times")));
 }

@@ -56,9 +56,11 @@ pub struct Course {
     pub coarse: bool,
     /// Since when no line has been in service for it.
     pub waiting_since: Option<Timestamp>,
+    /// Whether it was cancelled while somebody had it: it is not called any more.
+    pub cancelled: bool,
 }
 
-const COURSE: &str = "sub_address, pages_sent, step_down, coarse, waiting_since";
+const COURSE: &str = "sub_address, pages_sent, step_down, coarse, waiting_since, cancel";
 
 /// The course in a row, from the column `at` on.
 fn course(row: &Row, at: usize) -> Result<Course, StorageError> {
@@ -74,6 +76,7 @@ fn course(row: &Row, at: usize) -> Result<Course, StorageError> {
         step: step.ok_or_else(|| damaged("the step"))?,
         coarse: row.integer(at + 3) != 0,
         waiting_since: row.optional_integer(at + 4).map(Timestamp::from_ms),
+        cancelled: row.integer(at + 5) != 0,
     })
 }
 
@@ -204,7 +207,8 @@ pub fn start_attempt(
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     let moved = tx.execute(
-        "UPDATE job SET state = 4 WHERE id = ?1 AND state = 3 AND fence = ?2 AND owner = ?3 AND lease_until > ?4
+        // Why it waited before is no news any more.
+        "UPDATE job SET state = 4, reason = NULL WHERE id = ?1 AND state = 3 AND fence = ?2 AND owner = ?3 AND lease_until > ?4
              AND cancel = 0",
         &[claim.job.into(), claim.fence.into(), owner.into(), now.into()],
     )?;

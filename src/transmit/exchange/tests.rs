@@ -254,6 +254,22 @@ async fn a_call_that_goes_on_or_was_never_made_has_no_line() {
 }
 
 #[tokio::test]
+async fn the_journal_is_not_read_again_and_again_for_a_call_that_goes_on() {
+    let desk = Desk::new();
+    crashed_call(&desk, "spool").await;
+    let spool = Fake::new(Vec::new(), Resolution::GoesOn);
+    let exchange = desk.exchange(&spool, &spool);
+    assert_eq!(exchange.resolve(7, 2).await, Resolution::GoesOn);
+    // Nobody but the exchange writes there: a line of somebody else is not looked for.
+    let other = Journal::open(&desk.path()).unwrap();
+    let call = call(TOKYO);
+    other.made(&call, "spool", &sent()).await.unwrap();
+    assert_eq!(exchange.resolve(7, 2).await, Resolution::GoesOn);
+    let restarted = desk.exchange(&spool, &spool);
+    assert_eq!(restarted.resolve(7, 2).await, Resolution::Ended(sent()));
+}
+
+#[tokio::test]
 async fn what_nobody_knows_is_journalled_as_unknown_and_stays_so() {
     for transport in ["spool", "sip"] {
         let desk = Desk::new();

@@ -7,6 +7,7 @@ use std::io::Seek;
 use std::io::SeekFrom;
 use std::path::Path;
 
+use super::LINE;
 use super::description::Description;
 use crate::fax::CallProgress;
 use crate::transmit::durable;
@@ -49,15 +50,24 @@ impl Progress {
     }
 }
 
-/// Pages beyond the last one are not confirmed, whatever a program says.
+/// Pages beyond the last one are not confirmed, whatever a program says; and the line has one name, which operators count by.
 fn in_bounds(event: CallProgress, description: &Description) -> CallProgress {
-    if let CallProgress::Page { confirmed, .. } = event {
-        return CallProgress::Page {
+    match event {
+        CallProgress::Page { confirmed, .. } => CallProgress::Page {
             confirmed: confirmed.min(description.pages),
             of: description.pages,
-        };
+        },
+        CallProgress::Dialling { .. } => CallProgress::Dialling {
+            line: LINE.to_owned(),
+        },
+        CallProgress::Ringing
+        | CallProgress::Answered
+        | CallProgress::Carried { .. }
+        | CallProgress::Identified { .. }
+        | CallProgress::Training { .. }
+        | CallProgress::LastPageSent
+        | CallProgress::Released => event,
     }
-    event
 }
 
 fn read_from(path: &Path, from: u64) -> io::Result<Vec<u8>> {
@@ -66,4 +76,45 @@ fn read_from(path: &Path, from: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(MOST).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fax::FaxFile;
+    use crate::fax::FaxNumber;
+    use crate::fax::Modem;
+    use crate::fax::StationId;
+    use crate::time::Timestamp;
+    use crate::transmit::Call;
+
+    #[test]
+    fn a_program_names_neither_lines_of_its_own_nor_pages_that_there_are_not() {
+        let call = Call {
+            job: 7,
+            attempt: 1,
+            number: FaxNumber::from_canonical("0081312345678").unwrap(),
+            calling_number: None,
+            local_id: StationId::default(),
+            sub_address: None,
+            fax: FaxFile {
+                tiff: Vec::new(),
+                pages: 3,
+            },
+            first_page: 0,
+            ecm: true,
+            fastest: Modem::V17,
+            ring_timeout: Duration::from_secs(60),
+        };
+        let at = Timestamp::from_ms(1);
+        let description = Description::of(&call, at, at);
+        let line = "\u{1b}[31m".repeat(1_000);
+        let told = in_bounds(CallProgress::Dialling { line }, &description);
+        let line = "spool".to_owned();
+        assert_eq!(told, CallProgress::Dialling { line });
+        let page = |confirmed, of| CallProgress::Page { confirmed, of };
+        assert_eq!(in_bounds(page(9, 1), &description), page(3, 3));
+    }
 }
