@@ -42,7 +42,7 @@ pub struct Allowance<'a> {
     pub cpu_seconds: u64,
     /// The longest file that it may write, in bytes.
     pub file_size: u64,
-    /// The only folder whose files it may open, read and write; `None` is none at all.
+    /// The only folder whose files it may open, read and write, and make none; `None` is none at all.
     pub folder: Option<&'a Path>,
     /// Whether it may wait for its sockets, send and receive. It can open none in any case.
     pub sockets: bool,
@@ -103,8 +103,7 @@ fn few_files_no_network(folder: Option<&Path>) -> Result<(), Failure> {
         .scope(Scope::from_all(abi))?
         .create()?;
     if let Some(folder) = folder {
-        let files =
-            AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg;
+        let files = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
         rules = rules.add_rule(PathBeneath::new(PathFd::new(folder)?, files))?;
     }
     match rules.restrict_self()?.ruleset {
@@ -115,6 +114,16 @@ fn few_files_no_network(folder: Option<&Path>) -> Result<(), Failure> {
 
 /// Leaves the calls that are allowed; all others fail with EPERM.
 fn few_calls(allowance: &Allowance<'_>) -> Result<(), Failure> {
+    let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let arch = std::env::consts::ARCH.try_into()?;
+    let filter = SeccompFilter::new(rules(allowance)?, denied, SeccompAction::Allow, arch)?;
+    let program: BpfProgram = filter.try_into()?;
+    seccompiler::apply_filter_all_threads(&program)?;
+    Ok(())
+}
+
+/// The calls that are allowed, and those of them that are allowed under a condition only.
+fn rules(allowance: &Allowance<'_>) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Failure> {
     let files = allowance.folder.map_or(&[][..], |_| FILES);
     let sockets = if allowance.sockets { SOCKETS } else { &[] };
     let calls = COMPUTING.iter().chain(files).chain(sockets);
@@ -124,12 +133,22 @@ fn few_calls(allowance: &Allowance<'_>) -> Result<(), Failure> {
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         rules.insert(call, vec![without_exec()?]);
     }
-    let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    let arch = std::env::consts::ARCH.try_into()?;
-    let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, arch)?;
-    let program: BpfProgram = filter.try_into()?;
-    seccompiler::apply_filter_all_threads(&program)?;
-    Ok(())
+    // Signals to itself, as abort() sends one: other processes of this user are the gateway and other calls.
+    let own = u64::from(std::process::id());
+    rules.insert(libc::SYS_tgkill, vec![only(0, own)?]);
+    // No F_SETOWN and no F_SETSIG: with them the kernel signals others.
+    let commands = FCNTL
+        .iter()
+        .map(|command| only(1, u64::from(command.unsigned_abs())));
+    rules.insert(libc::SYS_fcntl, commands.collect::<Result<_, _>>()?);
+    Ok(rules)
+}
+
+/// This argument has this value.
+fn only(argument: u8, value: u64) -> Result<SeccompRule, Failure> {
+    let length = SeccompCmpArgLen::Dword;
+    let condition = SeccompCondition::new(argument, length, SeccompCmpOp::Eq, value)?;
+    Ok(SeccompRule::new(vec![condition])?)
 }
 
 /// The third argument of mmap and mprotect without PROT_EXEC.
@@ -140,7 +159,7 @@ fn without_exec() -> Result<SeccompRule, Failure> {
     Ok(SeccompRule::new(vec![condition])?)
 }
 
-/// What computing, memory and what is open already need. mmap and mprotect are added with a condition. No open, no socket, no
+/// What computing, memory and what is open already need. mmap, mprotect, tgkill and fcntl are added with a condition. No open, no socket, no
 /// exec, no new thread.
 const COMPUTING: &[i64] = &[
     libc::SYS_brk,
@@ -148,7 +167,6 @@ const COMPUTING: &[i64] = &[
     libc::SYS_close,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    libc::SYS_fcntl,
     libc::SYS_fstat,
     libc::SYS_futex,
     libc::SYS_getpid,
@@ -166,9 +184,16 @@ const COMPUTING: &[i64] = &[
     libc::SYS_sched_getaffinity,
     libc::SYS_sched_yield,
     libc::SYS_sigaltstack,
-    libc::SYS_tgkill,
     libc::SYS_write,
     libc::SYS_writev,
+];
+
+/// What fcntl may be asked for.
+const FCNTL: &[i32] = &[
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_GETFL,
+    libc::F_SETFD,
 ];
 
 /// What files need; which ones is the folder's matter.
@@ -183,10 +208,22 @@ const FILES: &[i64] = &[
 /// What sockets need that are open already.
 const SOCKETS: &[i64] = &[libc::SYS_ppoll, libc::SYS_recvfrom, libc::SYS_sendto];
 
-/// Believes nothing that it has not tried: a file outside and a socket must be out of reach.
+/// A name that is nobody's.
+const NEW_FILE: &str = "escape";
+
+/// Believes nothing that it has not tried: a file outside, a new file, a socket and signals to others must be out of reach.
 fn attempt_escape() -> Result<(), Failure> {
     if File::open("/").is_ok() || File::open("/proc/self/exe").is_ok() {
         return Err("a file could be opened".into());
+    }
+    if File::create_new(NEW_FILE).is_ok() {
+        let _ = std::fs::remove_file(NEW_FILE);
+        return Err("a file could be made".into());
+    }
+    let input = std::io::stdin();
+    let flags = rustix::fs::fcntl_getfl(&input)?;
+    if rustix::fs::fcntl_setfl(&input, flags).is_ok() {
+        return Err("a descriptor could be made to signal".into());
     }
     if UdpSocket::bind(("127.0.0.1", 0)).is_ok() {
         return Err("a socket could be opened".into());
@@ -197,6 +234,30 @@ fn attempt_escape() -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_reaches_other_processes_is_allowed_under_a_condition_only() {
+        let rules = rules(&Allowance {
+            memory: 1,
+            cpu_seconds: 1,
+            file_size: 1,
+            folder: Some(Path::new(".")),
+            sockets: true,
+        });
+        let rules = rules.unwrap();
+        for call in [
+            libc::SYS_tgkill,
+            libc::SYS_fcntl,
+            libc::SYS_mmap,
+            libc::SYS_mprotect,
+        ] {
+            // Without a rule a call is allowed whatever its arguments are.
+            assert!(
+                rules.get(&call).is_some_and(|rules| !rules.is_empty()),
+                "{call}"
+            );
+        }
+    }
 
     #[test]
     fn the_trial_notices_a_process_that_is_not_confined() {

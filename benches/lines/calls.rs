@@ -125,14 +125,7 @@ pub(crate) fn measure(count: u32, pages: u32) {
         }));
     }
     let started = began.elapsed();
-    let mut seen = BTreeMap::new();
-    let mut together = 0;
-    while !calls.iter().all(tokio::task::JoinHandle::is_finished) {
-        let children = process::children();
-        together = together.max(children.len());
-        process::look(children.into_iter(), &mut seen);
-        std::thread::sleep(LOOK);
-    }
+    let (seen, together) = watch(&calls);
     let lengths = calls
         .into_iter()
         .map(|call| runtime.block_on(call).unwrap());
@@ -156,6 +149,19 @@ pub(crate) fn measure(count: u32, pages: u32) {
         |id| roles.get(&id) == Some(&false),
         seconds,
     );
+}
+
+/// Looks at the workers until all calls are over: what each used, and how many there were at once.
+fn watch(calls: &[tokio::task::JoinHandle<f64>]) -> (BTreeMap<u32, Use>, usize) {
+    let mut seen = BTreeMap::new();
+    let mut together = 0;
+    while !calls.iter().all(tokio::task::JoinHandle::is_finished) {
+        let children = process::children();
+        together = together.max(children.len());
+        process::look(children.into_iter(), &mut seen);
+        std::thread::sleep(LOOK);
+    }
+    (seen, together)
 }
 
 /// What the workers of one kind were last seen to use.

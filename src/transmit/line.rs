@@ -319,10 +319,14 @@ impl Workers {
         blocking(move || {
             let mut left = Vec::new();
             for folder in Folder::incoming(&shared.calls)? {
-                match folder.read()? {
-                    Some(call) => left.push(call),
+                // One that cannot be read keeps nobody from the others.
+                match folder.read() {
+                    Ok(Some(call)) => left.push(call),
                     // Its worker never began: nothing came.
-                    None => folder.remove()?,
+                    Ok(None) => folder.remove()?,
+                    Err(error) => {
+                        warn!(%error, ?folder, "what a crash left of a call cannot be read")
+                    }
                 }
             }
             Ok(left)

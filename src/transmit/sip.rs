@@ -111,7 +111,7 @@ impl SipTransport {
             Trunk::new(trunk.clone(), &setup.config_file, Arc::clone(&changed)).map(Arc::new)
         });
         let trunks = trunks.collect::<io::Result<Vec<_>>>()?;
-        resolve(&trunks, RESOLVE_FIRST).await;
+        resolve(&trunks, &setup.clock, RESOLVE_FIRST).await;
         let guard = Guard::new(trunks.clone(), Arc::clone(&setup.clock));
         let station = Station::open(&setup.config, guard, trunks.first(), authorities).await?;
         let switchboard = Arc::new(Switchboard {
@@ -324,22 +324,22 @@ fn begin(switchboard: &Arc<Switchboard>) -> io::Result<JoinSet<()>> {
             tasks.spawn(register::keep(Arc::clone(switchboard), Arc::clone(trunk)));
         }
     }
-    let trunks = switchboard.trunks.clone();
+    let (trunks, clock) = (switchboard.trunks.clone(), Arc::clone(&switchboard.clock));
     tasks.spawn(async move {
         loop {
             tokio::time::sleep(RESOLVE_EVERY).await;
-            resolve(&trunks, RESOLVE_EVERY).await;
+            resolve(&trunks, &clock, RESOLVE_EVERY).await;
         }
     });
     Ok(tasks)
 }
 
 /// Asks the DNS who the trunks are.
-async fn resolve(trunks: &[Arc<Trunk>], limit: Duration) {
+async fn resolve(trunks: &[Arc<Trunk>], clock: &Arc<dyn Clock>, limit: Duration) {
     let mut asked = JoinSet::new();
     for trunk in trunks {
-        let trunk = Arc::clone(trunk);
-        asked.spawn(async move { trunk.resolve().await });
+        let (trunk, clock) = (Arc::clone(trunk), Arc::clone(clock));
+        asked.spawn(async move { trunk.resolve(clock.as_ref()).await });
     }
     let all = async { while asked.join_next().await.is_some() {} };
     // Those that are not known by then are asked for again.

@@ -167,7 +167,7 @@ fn pages_in(folder: &Path) -> usize {
     assert_eq!(documents.len(), 1, "{documents:?}");
     let tiff = std::fs::read(&documents[0]).unwrap();
     let pages = faxpage::TiffPages::new(&tiff, &limits).unwrap();
-    pages.map(|page| page.unwrap()).count()
+    pages.collect::<Result<Vec<_>, _>>().unwrap().len()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,6 +27,8 @@ cp "$folder/modem" "$spool/etc/config.$modem"
 mkdir "$folder/lock"
 install -m 600 "$folder/hosts" "$spool/etc/hosts.hfaxd"
 chown uucp:uucp "$spool" "$folder/lock" "$spool/etc/hosts.hfaxd"
+# Locks name processes by numbers that mean something in one namespace only.
+mount --bind "$folder/lock" "$(realpath /var/lock)"
 faxq -q "$spool" -D &
 hfaxd -d -q "$spool" -l 127.0.0.1 -i "$port" &
 # A message to the queue's process, which may not listen yet: said until a call has begun.
@@ -51,8 +53,7 @@ impl HylaFax {
         // Its servers are the user uucp.
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).unwrap();
-        let locks = folder.path().join("lock");
-        std::fs::write(folder.path().join("modem"), settings(&locks)).unwrap();
+        std::fs::write(folder.path().join("modem"), settings()).unwrap();
         std::fs::write(
             folder.path().join("hosts"),
             "localhost:21::\n127.0.0.1:21::\n",
@@ -90,8 +91,8 @@ impl HylaFax {
     fn send(&self, document: &Path) {
         let mut sendfax = Command::new("sendfax");
         sendfax.args(["-h", &format!("127.0.0.1:{}", self.port)]);
-        // No cover page; one call, one try; notice to nobody.
-        sendfax.args(["-n", "-T", "1", "-t", "1", "-f", "root@localhost"]);
+        // No cover page; fine; one call, one try.
+        sendfax.args(["-n", "-m", "-T", "1", "-t", "1", "-f", "root@localhost"]);
         sendfax.args(["-d", "0312345678"]).arg(document);
         let output = run_with_input(sendfax, "");
         assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
@@ -127,12 +128,11 @@ impl Drop for HylaFax {
 
 /// The modem's configuration. Error correction in class 1 does not work with the modem's library; a line with the
 /// sender's name would be drawn into the page.
-fn settings(locks: &Path) -> String {
-    let locks = locks.to_str().unwrap();
+fn settings() -> String {
     format!(
         "CountryCode: 81\nAreaCode: 3\nLongDistancePrefix: 0\nInternationalPrefix: 010\n\
          FAXNumber: +81.3.9999.0001\nLocalIdentifier: \"{CALLER}\"\nDialStringRules: etc/dialrules\n\
-         SessionTracing: 0xFFF\nTagLineFormat: \"\"\nUUCPLockDir: {locks}\n\
+         SessionTracing: 0xFFF\nTagLineFormat: \"\"\n\
          ModemType: Class1\nModemRate: 115200\nModemFlowControl: xonxoff\nModemDialCmd: ATDT%s\n\
          ModemResetDelay: 100\nModemBaudDelay: 0\nModemDTRDropDelay: 0\nClass1ECMSupport: no\n"
     )

@@ -602,7 +602,9 @@ async fn a_worker_costs_a_thousandth_of_a_core() {
                 "{:.3} % of a core over {seconds:.0} s, {memory} KiB",
                 share * 100.0
             );
-            assert!(share <= most && memory <= 6 * 1024);
+            // Unoptimised code is several times as large, and cold at each wake.
+            let slack = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
+            assert!(share <= most * slack && memory <= 6 * 1024);
         }
         drop((sender, receiver));
         desk.workers.forget("7-1").await;

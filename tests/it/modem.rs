@@ -2,10 +2,7 @@
 //!
 //! Fax software that is not ours opens it as a class 1 modem, so that its T.30 meets ours.
 
-// The paths are for benches/lines, which has this file as well.
-#[path = "modem/station.rs"]
 pub(crate) mod station;
-#[path = "modem/udptl.rs"]
 mod udptl;
 
 use std::fs::File;
@@ -21,9 +18,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::Sender;
-use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -45,9 +39,6 @@ const TICK: Timespec = Timespec {
     tv_nsec: 10_000_000,
 };
 
-/// Seconds between two rings.
-const RING_INTERVAL: u64 = 4;
-
 /// Who answers a number: it gets the number and where the modem's packets come from, and says where to send them. `None` is
 /// busy.
 pub(crate) type Exchange = Box<dyn FnMut(&str, SocketAddr) -> Option<SocketAddr> + Send>;
@@ -55,9 +46,7 @@ pub(crate) type Exchange = Box<dyn FnMut(&str, SocketAddr) -> Option<SocketAddr>
 /// A modem that is switched on; switched off when dropped.
 pub(crate) struct Modem {
     device: PathBuf,
-    address: SocketAddr,
     off: Arc<AtomicBool>,
-    rings: Sender<SocketAddr>,
     thread: Option<JoinHandle<()>>,
     /// Held open, or the far side of the terminal would end with each program that closes it.
     _terminal: File,
@@ -69,16 +58,12 @@ impl Modem {
         let (serial, terminal, device) = open();
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
-        let address = socket.local_addr().unwrap();
         let off = Arc::new(AtomicBool::new(false));
-        let (rings, rung) = channel();
         let mut works = Works {
             modem: ClassOneModem::new().unwrap(),
             serial,
             socket,
             exchange,
-            rung,
-            caller: None,
             line: None,
             to_modem: Vec::new(),
             to_computer: Vec::new(),
@@ -93,9 +78,7 @@ impl Modem {
         });
         Self {
             device,
-            address,
             off,
-            rings,
             thread: Some(thread),
             _terminal: terminal,
         }
@@ -104,16 +87,6 @@ impl Modem {
     /// What the software opens, such as `/dev/pts/7`.
     pub(crate) fn device(&self) -> &Path {
         &self.device
-    }
-
-    /// Where its packets come from.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// It rings until the software answers; the caller's packets come from `caller`.
-    pub(crate) fn ring(&self, caller: SocketAddr) {
-        self.rings.send(caller).unwrap();
     }
 }
 
@@ -149,9 +122,6 @@ struct Works {
     serial: File,
     socket: UdpSocket,
     exchange: Exchange,
-    rung: Receiver<SocketAddr>,
-    /// Who rings, and when it rings next.
-    caller: Option<(SocketAddr, Instant)>,
     line: Option<Line>,
     to_modem: Vec<u8>,
     to_computer: Vec<u8>,
@@ -177,7 +147,6 @@ impl Works {
         self.hear_computer();
         self.pass_time();
         self.fulfil();
-        self.ring();
         self.tell_computer();
     }
 
@@ -233,11 +202,8 @@ impl Works {
                         None => LineEvent::Busy,
                     });
                 }
-                Wish::Answer => {
-                    let caller = self.caller.take();
-                    self.connect(caller.map(|(address, _)| address));
-                    self.modem.tell(LineEvent::PickedUp);
-                }
+                // Nobody rings here.
+                Wish::Answer => {}
                 Wish::HangUp => self.connect(None),
             }
         }
@@ -248,18 +214,6 @@ impl Works {
             far_end,
             datagrams: Datagrams::default(),
         });
-    }
-
-    fn ring(&mut self) {
-        if let Ok(caller) = self.rung.try_recv() {
-            self.caller = Some((caller, Instant::now()));
-        }
-        if let Some((_, next)) = &mut self.caller
-            && *next <= Instant::now()
-        {
-            *next += std::time::Duration::from_secs(RING_INTERVAL);
-            self.modem.tell(LineEvent::Ringing);
-        }
     }
 
     fn tell_computer(&mut self) {

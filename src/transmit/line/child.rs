@@ -28,7 +28,9 @@ use super::note::Job;
 use super::note::Line;
 use super::note::Note;
 use super::note::Order;
+use super::note::Pages;
 use super::worker::SUBCOMMAND;
+use crate::fax::CallProgress;
 
 /// How long a worker may take to begin: the machine may be busy.
 const BEGIN: Duration = Duration::from_secs(30);
@@ -36,6 +38,8 @@ const BEGIN: Duration = Duration::from_secs(30);
 const SILENT: Duration = Duration::from_secs(60);
 /// How long a worker may take to leave.
 const LEAVE: Duration = Duration::from_secs(5);
+/// A worker ends a call that lasts too long; one that has not so long after that has been taken over.
+const OVERTIME: Duration = Duration::from_secs(30);
 /// Octets of the longest note.
 const LONGEST: usize = 64 * 1024;
 /// Notes that a call may have; a worker with more has been taken over.
@@ -80,6 +84,10 @@ pub(super) struct Process {
     child: Child,
     stream: UnixStream,
     buffer: Vec<u8>,
+    /// What it is to send; `None` receives.
+    pages: Option<Pages>,
+    /// How long its call may last.
+    longest: Duration,
 }
 
 impl Process {
@@ -107,6 +115,8 @@ impl Process {
             child: starter.spawn(command).await?,
             stream: UnixStream::from_std(ours)?,
             buffer: Vec::new(),
+            pages: job.pages,
+            longest: job.limits.longest,
         };
         let missing = timeout(BEGIN, process.introduce(job)).await??;
         if !missing.is_empty() {
@@ -160,6 +170,8 @@ impl Process {
         reports: mpsc::UnboundedSender<Report>,
     ) {
         let mut notes = 0;
+        let over = tokio::time::sleep(self.longest.saturating_add(OVERTIME));
+        tokio::pin!(over);
         loop {
             let note = tokio::select! {
                 order = orders.recv() => match order {
@@ -171,10 +183,16 @@ impl Process {
                     None => return,
                 },
                 note = timeout(SILENT, self.note()) => note,
+                () = &mut over => {
+                    warn!("fax worker does not end its call");
+                    break;
+                }
             };
             notes += 1;
             let report = match note {
-                Ok(Ok(Some(Note::Progress(progress)))) => Report::Progress(progress),
+                Ok(Ok(Some(Note::Progress(progress)))) if self.may_say(&progress) => {
+                    Report::Progress(progress)
+                }
                 Ok(Ok(Some(Note::FaxHeard))) => Report::FaxHeard,
                 Ok(Ok(Some(Note::Ended { .. }) | None)) => break,
                 Ok(Ok(Some(_))) if notes < MOST_NOTES => continue,
@@ -198,6 +216,22 @@ impl Process {
         let _ = reports.send(Report::Ended(ended));
     }
 
+    /// Whether a worker knows this. What is said of the line, and pages that are not there, only one that has been taken over says.
+    fn may_say(&self, progress: &CallProgress) -> bool {
+        match progress {
+            CallProgress::Dialling { .. } | CallProgress::Ringing | CallProgress::Answered => false,
+            CallProgress::Page { confirmed, of } => match self.pages {
+                Some(pages) => *of == pages.total && *confirmed <= pages.total,
+                None => *of == 0,
+            },
+            CallProgress::Carried { .. }
+            | CallProgress::Identified { .. }
+            | CallProgress::Training { .. }
+            | CallProgress::LastPageSent
+            | CallProgress::Released => true,
+        }
+    }
+
     /// Waits for its end, for a while.
     async fn leave(&mut self) {
         if timeout(LEAVE, self.child.wait()).await.is_err() {
@@ -212,5 +246,71 @@ fn unreadable(error: &io::Error) -> Ended {
     Ended {
         last_page_sent: true,
         ..Ended::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transmit::line::CallLimits;
+    use crate::transmit::line::Pacing;
+
+    /// A worker that has been taken over: it claims what it cannot know, and never ends.
+    const TAKEN_OVER: &str = r#"
+read job
+say() { echo "{\"at\":1,\"note\":$1}" >&0; }
+say '{"ready":{"missing":[]}}'
+say '{"progress":{"phase":"dialling","line":"x"}}'
+say '{"progress":{"phase":"answered"}}'
+say '{"progress":{"phase":"page","confirmed":9,"of":2}}'
+say '{"progress":{"phase":"page","confirmed":9,"of":9}}'
+say '{"progress":{"phase":"page","confirmed":2,"of":2}}'
+read never
+"#;
+
+    fn job() -> Job {
+        Job {
+            about: String::new(),
+            pages: Some(Pages { first: 0, total: 2 }),
+            local_id: crate::fax::StationId::default(),
+            sub_address: None,
+            ecm: true,
+            fastest: crate::fax::Modem::V17,
+            limits: CallLimits {
+                silence: Duration::ZERO,
+                longest: Duration::ZERO,
+            },
+            pacing: Pacing::Line,
+            random: (0, 0, 0),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_was_taken_over_is_not_believed_and_has_no_longer_a_call_than_others() {
+        let calls = tempfile::tempdir().unwrap();
+        let folder = Folder::of(calls.path(), "1-1").unwrap();
+        folder.make(None).unwrap();
+        // The shell takes the subcommand for the name of a script.
+        std::fs::write(folder.path().join(SUBCOMMAND), TAKEN_OVER).unwrap();
+        let (starter, shell) = (Starter::default(), Path::new("/bin/sh"));
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let process = Process::start(&starter, shell, &folder, socket, job(), true);
+        let process = process.await.unwrap();
+        let (_orders, to) = mpsc::unbounded_channel();
+        let (from, mut reports) = mpsc::unbounded_channel();
+        tokio::spawn(process.attend(folder, to, from));
+        let page = CallProgress::Page {
+            confirmed: 2,
+            of: 2,
+        };
+        assert_eq!(reports.recv().await, Some(Report::Progress(page)));
+        // From here on time passes only where nothing else can happen.
+        tokio::time::pause();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(reports.recv().await, Some(Report::Ended(Ended::default())));
+        assert!(
+            begun.elapsed() < SILENT,
+            "it was waited for until it was silent"
+        );
     }
 }

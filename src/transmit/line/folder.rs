@@ -89,9 +89,11 @@ impl Folder {
         }
         // Faxes are for nobody else on this machine.
         DirBuilder::new().mode(0o700).create(&self.path)?;
-        let written = pages.map_or(Ok(()), |fax| {
-            std::fs::write(self.path.join(note::SENT), &fax.tiff)
-        });
+        // The worker may make no files of its own: it could fill the disk with them.
+        let written = match pages {
+            Some(fax) => std::fs::write(self.path.join(note::SENT), &fax.tiff),
+            None => File::create_new(self.path.join(note::RECEIVED)).map(drop),
+        };
         if written.is_err() {
             self.remove()?;
         }
@@ -146,21 +148,27 @@ fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
 ///
 /// A worker that is killed while it adds a page leaves the pages before and a piece of that one.
 fn whole_pages(tiff: Vec<u8>) -> Option<FaxFile> {
-    let mut pages = Vec::new();
-    let mut is_whole = true;
-    for page in TiffPages::new(&tiff, &LIMITS).ok()? {
-        match page.and_then(|page| page.decode()) {
-            Ok(page) => pages.push(page),
+    // One page in memory at a time: a thousand blank ones are short in a file and long when they are decoded.
+    let decoded = |tiff| {
+        let pages = TiffPages::new(tiff, &LIMITS).ok()?;
+        Some(pages.map(|page| page.and_then(|page| page.decode())))
+    };
+    let (mut count, mut is_whole) = (0, true);
+    for page in decoded(&tiff)? {
+        match page {
+            Ok(_) => count += 1,
             Err(_) => is_whole = false,
         }
     }
-    let count = u32::try_from(pages.len()).ok().filter(|count| *count > 0)?;
-    let tiff = if is_whole {
-        tiff
-    } else {
-        let mut cut = TiffWriter::new();
-        pages.iter().for_each(|page| cut.push(page));
-        cut.finish()
+    let tiff = match (count, is_whole) {
+        (0, _) => return None,
+        (_, true) => tiff,
+        (_, false) => {
+            let mut cut = TiffWriter::new();
+            let whole = decoded(&tiff)?.filter_map(Result::ok);
+            whole.for_each(|page| cut.push(&page));
+            cut.finish()
+        }
     };
     Some(FaxFile { tiff, pages: count })
 }

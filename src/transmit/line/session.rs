@@ -25,7 +25,7 @@ use crate::fax::Media;
 /// What follows the end of T.30 is still answered for so long.
 const DRAIN: Duration = Duration::from_millis(1500);
 /// How often a T.38 terminal looks at its socket and its clock: seldom enough to cost nothing, often enough for no far end to notice.
-const PACKETS: Duration = Duration::from_millis(40);
+const PACKETS: Duration = Duration::from_millis(50);
 /// The same for audio: the time of one packet.
 const SOUND: Duration = Duration::from_millis(20);
 /// The same while nothing carries the call.

@@ -129,10 +129,15 @@ fn run(job: Job, gateway: &mut Gateway, record: &mut Record, media: &Media) -> S
     let mut session = Session::new(job);
     let mut beat = Duration::ZERO;
     while !session.is_over() {
-        wait(&session, gateway, &media.socket, start.elapsed());
+        let has_orders = wait(&session, gateway, &media.socket, start.elapsed());
         let now = start.elapsed();
         let mut hang_up = false;
-        for order in gateway.orders() {
+        let orders = if has_orders {
+            gateway.orders()
+        } else {
+            Vec::new()
+        };
+        for order in orders {
             match order {
                 Order::Carry(carrier) => session.carry(carrier, now),
                 Order::HangUp => hang_up = true,
@@ -158,8 +163,8 @@ fn run(job: Job, gateway: &mut Gateway, record: &mut Record, media: &Media) -> S
     session
 }
 
-/// Waits for an order, or until it is time.
-fn wait(session: &Session, gateway: &Gateway, media: &UdpSocket, now: Duration) {
+/// Waits for an order, or until it is time. Whether there is an order, or nobody to give one any more.
+fn wait(session: &Session, gateway: &Gateway, media: &UdpSocket, now: Duration) -> bool {
     let time = session.wait(now);
     let time = Timespec {
         // At most a second.
@@ -175,6 +180,9 @@ fn wait(session: &Session, gateway: &Gateway, media: &UdpSocket, now: Duration) 
         // Interrupted is as good as over.
         let _ = rustix::event::poll(awaited, Some(&time));
     }
+    awaited
+        .first()
+        .is_some_and(|gateway| !gateway.revents().is_empty())
 }
 
 /// Takes what has come.

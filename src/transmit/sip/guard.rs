@@ -165,8 +165,7 @@ fn refusal(message: &[u8]) -> Option<String> {
                 ";tag=none"
             };
             answer.push_str(&format!("{header}{tag}\r\n"));
-        }
-        if matches!(
+        } else if matches!(
             header,
             Header::Via(_) | Header::From(_) | Header::CallId(_) | Header::CSeq(_)
         ) {

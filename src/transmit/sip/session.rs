@@ -40,6 +40,8 @@ const OFFER_AFTER_CALLING: Duration = Duration::from_millis(1750);
 const OFFER_AFTER_CALLED: Duration = Duration::from_millis(1000);
 /// How often T.38 is offered when our offer meets one of the far end (491).
 const OFFERS: u32 = 3;
+/// Within one process news are there by then; a far end whose offer met ours hears of it so much later.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
 /// What goes on when the gateway stops may go on so long.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -125,6 +127,7 @@ impl Session<'_> {
     async fn happened(&mut self, event: Option<DialogState>, offer: &mut Offer) -> bool {
         match event {
             Some(DialogState::Updated(_, request, reply)) => {
+                self.settle(offer).await;
                 self.describe(&request, &reply, offer).await;
                 false
             }
@@ -157,6 +160,18 @@ impl Session<'_> {
                 self.worker.hang_up().await;
                 true
             }
+        }
+    }
+
+    /// An offer of ours that was answered just now is over: what the far end sends after our ACK can overtake the news of it.
+    async fn settle(&mut self, offer: &mut Offer) {
+        if !matches!(offer, Offer::Made(..)) {
+            return;
+        }
+        let step = tokio::time::timeout(ON_ITS_WAY, offer.next()).await;
+        if let Ok(Step::Answered(answer)) = step {
+            let made = std::mem::replace(offer, Offer::Over);
+            *offer = self.answered(made, answer).await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! A trunk: who is behind it, whether it is in service, and its free lines.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use rsipstack::dialog::authenticate::Credential;
 use rsipstack::sip::Auth;
@@ -26,7 +28,11 @@ use super::pace::Pace;
 use crate::config;
 use crate::config::Wire;
 use crate::secret::Secret;
+use crate::time::Clock;
 use crate::time::Timestamp;
+
+/// An address that the DNS names no more is believed for so long: longer than any call.
+const REMEMBERED: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A provider, or a telephone exchange.
 pub(super) struct Trunk {
@@ -62,7 +68,10 @@ pub(super) enum NoLine {
 
 #[derive(Debug)]
 struct State {
+    /// What the DNS says now.
     addresses: Vec<SocketAddr>,
+    /// What it has said, and when last.
+    known: HashMap<IpAddr, Timestamp>,
     registration: Registration,
     /// Until when nothing goes over it, and why.
     out: Option<(Timestamp, String)>,
@@ -99,6 +108,7 @@ impl Trunk {
                 .map(|ip: IpAddr| (ip, config.proxy.port).into())
                 .into_iter()
                 .collect(),
+            known: HashMap::new(),
             registration,
             out: None,
         };
@@ -191,13 +201,12 @@ impl Trunk {
     }
 
     /// Asks the DNS who its proxy is. Those known before stay when the DNS does not answer.
-    pub(super) async fn resolve(&self) {
+    pub(super) async fn resolve(&self, clock: &dyn Clock) {
         let proxy = &self.config.proxy;
         let found = tokio::net::lookup_host((proxy.host.as_str(), proxy.port)).await;
         match found.map(Iterator::collect::<Vec<_>>) {
             Ok(addresses) if !addresses.is_empty() => {
-                self.state().addresses = addresses;
-                self.changed.notify_waiters();
+                self.learn(addresses, clock.now());
             }
             Ok(_) => {}
             Err(error) => {
@@ -206,14 +215,25 @@ impl Trunk {
         }
     }
 
+    /// The DNS names these addresses. Those that it named before stay the proxy's while a call may go on that began there: large
+    /// providers name a few of theirs in turn.
+    fn learn(&self, addresses: Vec<SocketAddr>, now: Timestamp) {
+        let mut state = self.state();
+        let named = addresses.iter().map(|address| address.ip().to_canonical());
+        state.known.extend(named.map(|address| (address, now)));
+        state.known.retain(|_, last| now.since(*last) <= REMEMBERED);
+        state.addresses = addresses;
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
     /// Whether requests from there are its proxy's.
     pub(super) fn is_at(&self, source: IpAddr) -> bool {
         let source = source.to_canonical();
         let state = self.state();
-        state
-            .addresses
-            .iter()
-            .any(|address| address.ip().to_canonical() == source)
+        let mut named = state.addresses.iter();
+        named.any(|address| address.ip().to_canonical() == source)
+            || state.known.contains_key(&source)
     }
 
     /// The proxy's address.
@@ -352,6 +372,19 @@ mod tests {
         assert!(trunk.is_at("192.0.2.1".parse().unwrap()));
         assert!(trunk.is_at("::ffff:192.0.2.1".parse().unwrap()));
         assert!(!trunk.is_at("192.0.2.2".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_address_that_the_dns_names_no_more_is_the_proxys_until_its_calls_are_over() {
+        let trunk = trunk("sip:voip.example", None, false);
+        let address = |text: &str| vec![text.parse().unwrap()];
+        trunk.learn(address("192.0.2.1:5060"), at(0));
+        trunk.learn(address("192.0.2.2:5060"), at(60_000));
+        assert_eq!(trunk.address(), Some("192.0.2.2:5060".parse().unwrap()));
+        assert!(trunk.is_at("192.0.2.1".parse().unwrap()));
+        trunk.learn(address("192.0.2.2:5060"), at(3 * 60 * 60 * 1000));
+        assert!(!trunk.is_at("192.0.2.1".parse().unwrap()));
+        assert!(trunk.is_at("192.0.2.2".parse().unwrap()));
     }
 
     #[test]
