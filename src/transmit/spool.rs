@@ -106,13 +106,18 @@ impl SpoolTransport {
     /// Waits for the result.
     async fn wait(&self, files: &Files, description: &Description, watch: &dyn Watch) -> Outcome {
         let mut progress = Progress::default();
-        let mut complained = false;
+        let (mut complained, mut taken) = (false, false);
         loop {
+            let place = place(files).await;
+            let late = self.clock.now() >= description.give_up();
+            if matches!(place, Place::Taken) && !taken {
+                taken = true;
+                let line = LINE.to_owned();
+                watch.note(CallProgress::Dialling { line });
+            }
             for event in progress.news(&files.progress, description).await {
                 watch.note(event);
             }
-            let place = place(files).await;
-            let late = self.clock.now() >= description.give_up();
             match place {
                 Place::Ended(result) => {
                     watch.note(CallProgress::Released);

@@ -116,6 +116,18 @@ fn a_job_is_watched_from_another_process_until_it_is_settled() {
 }
 
 #[test]
+fn watching_ends_with_the_job_even_if_no_event_told_of_it() {
+    let gateway = scripted("\"busy\"");
+    let id = three_pages(&gateway);
+    sleeping(&gateway);
+    let mut watching = Watching::start(&gateway, &[&id]);
+    assert!(watching.line().unwrap().contains("being sent"));
+    gateway.change_state("UPDATE job SET state = 14, status = 5 WHERE state = 5;");
+    let rest = watching.rest();
+    assert_eq!(rest.len(), 1, "{rest:?}");
+}
+
+#[test]
 fn a_job_that_nobody_knows_cannot_be_watched() {
     let gateway = Gateway::with(&[Account::suzuki()]);
     let output = gateway.command(&["job", "watch", "5"]);

@@ -210,6 +210,27 @@ async fn progress_is_passed_on_line_by_line() {
 }
 
 #[tokio::test]
+async fn a_fax_that_the_program_has_taken_is_told_as_being_dialled() {
+    let story = Story::begin(LONG);
+    let told = Arc::new(Told::default());
+    let (call, seen) = (call(1), Arc::clone(&told));
+    let folder = story.folder.path().to_owned();
+    let program = tokio::task::spawn_blocking(move || {
+        let description = folder.join("7-1.json");
+        wait_for("the description", || description.exists().then_some(()));
+        std::fs::rename(description, folder.join("7-1.taken")).unwrap();
+        wait_for("what is told", || (!seen.all().is_empty()).then_some(()));
+        put(&folder, r#"{"status":"busy"}"#);
+    });
+    let line = story.transport.line(&call.number).await;
+    story.transport.send(&call, line, told.as_ref()).await;
+    program.await.unwrap();
+    let line = "spool".to_owned();
+    let dialling = CallProgress::Dialling { line };
+    assert_eq!(told.all(), [dialling, CallProgress::Released]);
+}
+
+#[tokio::test]
 async fn half_a_result_is_read_again_until_it_is_whole() {
     let story = Story::begin(LONG);
     let outcome = story

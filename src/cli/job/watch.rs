@@ -62,6 +62,7 @@ pub(super) fn run(store: &Store, id: Option<i64>, json: bool) -> Result<(), Fail
         tell("state", now, &json!({}), standing, json)?;
     }
     let mut over = id.is_some() && standing.iter().all(Standing::is_over);
+    let mut seen_over = false;
     while !over {
         let look = store.read_here(|tx| look(tx, id, last))?;
         for (event, standing) in &look.news {
@@ -70,7 +71,23 @@ pub(super) fn run(store: &Store, id: Option<i64>, json: bool) -> Result<(), Fail
             over |= id.is_some() && ends(&event.kind);
         }
         last = look.last;
-        if !over && !look.more {
+        if over || look.more {
+            continue;
+        }
+        // Another process may write an event under an older identifier, behind the last one that was read. How the job
+        // is counts: where no event says that it is over, its state does.
+        let standing = match id {
+            Some(_) => store.read_here(|tx| begin(tx, id))?,
+            None => Vec::new(),
+        };
+        if seen_over {
+            for standing in &standing {
+                tell("state", SystemClock.now(), &json!({}), standing, json)?;
+            }
+        }
+        over = seen_over;
+        seen_over = id.is_some() && standing.iter().all(Standing::is_over);
+        if !seen_over {
             std::thread::sleep(LOOK);
         }
     }
