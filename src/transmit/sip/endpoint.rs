@@ -39,11 +39,13 @@ use super::challenge::Interpreter;
 use super::guard::Guard;
 use super::guard::GuardedSocket;
 use super::guard::Inspector;
+use super::guard::wire;
 use super::incoming;
 use super::media::local_towards;
 use super::switchboard::Switchboard;
 use super::trunk::Trunk;
 use crate::config::Sip;
+use crate::config::Wire;
 
 /// What we do (RFC 3261 section 20.5).
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
@@ -101,7 +103,7 @@ impl Station {
         let friends = Arc::clone(&guard);
         // A connection is for trunks only: strangers are told off over UDP, where they cost nothing.
         layer.set_whitelist(move |source| {
-            let known = friends.trunk_at(source).is_some();
+            let known = friends.trunk_at(source, Wire::Tcp).is_some();
             async move { known }
         });
         let endpoint = EndpointBuilder::new()
@@ -220,9 +222,10 @@ async fn answer(switchboard: Arc<Switchboard>, mut request: Transaction) -> rsip
         };
     }
     let connection = request.connection.as_ref();
+    let carrier = connection.map_or(Wire::Udp, |connection| wire(&connection.transport()));
     let source = connection.and_then(|connection| connection.get_remote_addr());
     let source = source.and_then(|source| source.get_socketaddr().ok());
-    let trunk = source.and_then(|source| station.guard.trunk_at(source.ip()).cloned());
+    let trunk = source.and_then(|source| station.guard.trunk_at(source.ip(), carrier).cloned());
     let Some(trunk) = trunk else {
         let source = source.map(|source| source.ip().to_string());
         tracing::info!(source, method = %request.original.method, "a stranger was refused");

@@ -15,6 +15,7 @@ use rsipstack::platform::net::UdpSocket as StackSocket;
 use rsipstack::sip::Header;
 use rsipstack::sip::Method;
 use rsipstack::sip::SipMessage;
+use rsipstack::sip::Transport;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::prelude::ToTypedHeader;
 use rsipstack::transaction::endpoint::TransportEventInspector;
@@ -25,6 +26,7 @@ use tokio::net::UdpSocket;
 
 use super::pace::Pace;
 use super::trunk::Trunk;
+use crate::config::Wire;
 use crate::time::Clock;
 
 /// Messages a second from all trunks together; what follows is lost, and sent again by its sender.
@@ -53,14 +55,15 @@ impl Guard {
         }
     }
 
-    /// The trunk whose proxy is there.
-    pub(super) fn trunk_at(&self, source: IpAddr) -> Option<&Arc<Trunk>> {
-        self.trunks.iter().find(|trunk| trunk.is_at(source))
+    /// The trunk whose proxy is there and speaks over `wire`.
+    pub(super) fn trunk_at(&self, source: IpAddr, wire: Wire) -> Option<&Arc<Trunk>> {
+        let mut trunks = self.trunks.iter();
+        trunks.find(|trunk| trunk.is_at(source) && trunk.is_heard_over(wire))
     }
 
     /// Whether a message from there is read; in a flood it is not.
-    pub(super) fn lets_in(&self, source: IpAddr) -> bool {
-        let pace = match self.trunk_at(source) {
+    pub(super) fn lets_in(&self, source: IpAddr, wire: Wire) -> bool {
+        let pace = match self.trunk_at(source, wire) {
             Some(_) => &self.friends,
             None => &self.strangers,
         };
@@ -92,10 +95,11 @@ impl StackSocket for GuardedSocket {
                 let message = buffer.get(..length).unwrap_or_default();
                 // Spaces and line ends keep the way through a NAT open (RFC 5626 section 3.5.1).
                 let keeps_open = message.iter().all(u8::is_ascii_whitespace);
-                if !self.guard.lets_in(source.ip()) || !(keeps_open || is_readable(message)) {
+                let is_let_in = self.guard.lets_in(source.ip(), Wire::Udp);
+                if !is_let_in || !(keeps_open || is_readable(message)) {
                     continue;
                 }
-                if self.guard.trunk_at(source.ip()).is_some() {
+                if self.guard.trunk_at(source.ip(), Wire::Udp).is_some() {
                     return Ok((length, source));
                 }
                 // The stack never hears of strangers: telling them off costs one datagram and no memory.
@@ -138,13 +142,23 @@ impl TransportEventInspector for Inspector {
             match &event {
                 TransportEvent::Incoming(message, connection, from) if connection.is_reliable() => {
                     let source = from.get_socketaddr().ok()?;
-                    (self.0.lets_in(source.ip()) && is_whole(message)).then_some(event)
+                    let wire = wire(&connection.transport());
+                    (self.0.lets_in(source.ip(), wire) && is_whole(message)).then_some(event)
                 }
                 TransportEvent::Incoming(..)
                 | TransportEvent::New(_)
                 | TransportEvent::Closed(_) => Some(event),
             }
         })
+    }
+}
+
+/// What carried a message, of what we have.
+pub(super) fn wire(transport: &Transport) -> Wire {
+    match (*transport == Transport::Tls, *transport == Transport::Tcp) {
+        (true, _) => Wire::Tls,
+        (false, true) => Wire::Tcp,
+        (false, false) => Wire::Udp,
     }
 }
 
@@ -212,9 +226,12 @@ fn look(message: &SipMessage) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config;
     use crate::time::SystemClock;
 
     const INVITE: &str = "INVITE sip:0312345678@192.0.2.9 SIP/2.0\r\n\
@@ -264,11 +281,42 @@ mod tests {
     }
 
     #[test]
+    fn nobody_speaks_in_the_clear_for_a_trunk_with_tls() {
+        let trunk = |proxy: &str| {
+            let config = config::Trunk {
+                name: "one".into(),
+                proxy: config::SipUri::parse(proxy).unwrap(),
+                domain: None,
+                user: None,
+                password_file: None,
+                ca_file: None,
+                register: false,
+                lines: 1,
+                calls_per_second: 1,
+                number_format: config::NumberFormat::E164,
+            };
+            Arc::new(Trunk::new(config, Path::new("/"), Arc::default()).unwrap())
+        };
+        let heard = |trunks: Vec<Arc<Trunk>>| {
+            let guard = Guard::new(trunks, Arc::new(SystemClock));
+            let source = "192.0.2.1".parse().unwrap();
+            [Wire::Udp, Wire::Tcp, Wire::Tls].map(|wire| guard.trunk_at(source, wire).is_some())
+        };
+        let encrypted = trunk("sip:192.0.2.1:5061;transport=tls");
+        assert_eq!(heard(vec![Arc::clone(&encrypted)]), [false, false, true]);
+        // A long message of a trunk that uses datagrams comes over a connection (RFC 3261 section 18.1.1).
+        let plain = trunk("sip:192.0.2.1");
+        assert_eq!(heard(vec![encrypted, plain]), [true, true, true]);
+    }
+
+    #[test]
     fn strangers_are_heard_until_they_flood() {
         let guard = Guard::new(Vec::new(), Arc::new(SystemClock));
         let source = "198.51.100.7".parse().unwrap();
-        assert!(guard.lets_in(source));
-        let heard = (0..10_000).filter(|_| guard.lets_in(source)).count();
+        assert!(guard.lets_in(source, Wire::Udp));
+        let heard = (0..10_000)
+            .filter(|_| guard.lets_in(source, Wire::Udp))
+            .count();
         assert!(heard < 1_000, "{heard}");
     }
 

@@ -178,16 +178,16 @@ impl Session<'_> {
     /// Answers a re-INVITE or an UPDATE.
     async fn describe(&mut self, request: &Request, reply: &TransactionHandle, offer: &mut Offer) {
         let glares = matches!(offer, Offer::Made(..));
-        let (code, body, carrier) = match (request.body.is_empty(), glares) {
-            // RFC 3261 section 14.2: one offer at a time.
-            (false, true) => (StatusCode::RequestPending, None, None),
-            // The far end asks what we have: the same as before. Its answer comes with the ACK.
-            (true, _) if request.method == Method::Invite => {
+        let has_offer = !request.body.is_empty();
+        let (code, body, carrier) = match asked(&request.method, has_offer, glares) {
+            Asked::AtTheWrongTime => (StatusCode::RequestPending, None, None),
+            // The same as before. Its answer comes with the ACK.
+            Asked::WhatWeHave => {
                 self.ack_answers = true;
                 (StatusCode::OK, Some(self.ours.again()), None)
             }
-            (true, _) => (StatusCode::OK, None, None),
-            (false, false) => {
+            Asked::Nothing => (StatusCode::OK, None, None),
+            Asked::ToTake => {
                 let t38 = self.switchboard.config.t38;
                 match read(&request.headers, &request.body)
                     .map(|d| offer::react(&mut self.ours, &d, t38))
@@ -320,6 +320,29 @@ impl Offer {
     }
 }
 
+/// What a re-INVITE or an UPDATE asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Our own offer is not answered yet.
+    AtTheWrongTime,
+    /// That the far end's offer be taken.
+    ToTake,
+    /// What we have.
+    WhatWeHave,
+    /// Whether we are there.
+    Nothing,
+}
+
+/// One offer at a time, and one re-INVITE at a time whatever is in it (RFC 3261 section 14.2).
+fn asked(method: &Method, has_offer: bool, glares: bool) -> Asked {
+    match (*method == Method::Invite, has_offer) {
+        (true, _) | (false, true) if glares => Asked::AtTheWrongTime,
+        (_, true) => Asked::ToTake,
+        (true, false) => Asked::WhatWeHave,
+        (false, false) => Asked::Nothing,
+    }
+}
+
 /// The description in a message, if there is one that can be understood.
 pub(super) fn read(headers: &Headers, body: &[u8]) -> Option<Description> {
     let mut all = headers.iter();
@@ -330,4 +353,29 @@ pub(super) fn read(headers: &Headers, body: &[u8]) -> Option<Description> {
 async fn stopped_for_a_while(switchboard: &Switchboard) {
     switchboard.stopped().await;
     tokio::time::sleep(GRACE).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reinvite_waits_until_our_own_is_answered_even_without_an_offer() {
+        let asked = |method: Method| {
+            [(true, true), (false, true), (true, false), (false, false)]
+                .map(|(has_offer, glares)| asked(&method, has_offer, glares))
+        };
+        use Asked::AtTheWrongTime;
+        use Asked::Nothing;
+        use Asked::ToTake;
+        use Asked::WhatWeHave;
+        assert_eq!(
+            asked(Method::Invite),
+            [AtTheWrongTime, AtTheWrongTime, ToTake, WhatWeHave]
+        );
+        assert_eq!(
+            asked(Method::Update),
+            [AtTheWrongTime, Nothing, ToTake, Nothing]
+        );
+    }
 }

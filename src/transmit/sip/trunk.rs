@@ -236,6 +236,11 @@ impl Trunk {
             || state.known.contains_key(&source)
     }
 
+    /// Whether its proxy is believed over `wire`: one with TLS says nothing in the clear, where anybody could speak for it.
+    pub(super) fn is_heard_over(&self, wire: Wire) -> bool {
+        self.config.proxy.wire != Wire::Tls || wire == Wire::Tls
+    }
+
     /// The proxy's address.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.state().addresses.first().copied()
