@@ -114,14 +114,17 @@ impl Transport {
     pub(super) fn read(section: &mut Section<'_, '_>, country: &CountryCode) -> Self {
         let said = section.optional("kind", |value| forms::word(value, &KINDS));
         let routes = section.tables("route", |route| Route::read(route, country));
+        let names = |kind| said == Some(kind) || routes.iter().any(|route| route.kind == kind);
+        // All their keys have a default: to name the kind is enough.
+        let (hylafax, spool) = (names(Kind::Hylafax), names(Kind::Spool));
         let transport = Self {
             kind: said.or_else(|| routes.is_empty().then_some(Kind::Loopback)),
             routes,
             loopback: section.table("loopback", |table| Loopback::read(table, country)),
-            sip: table_if_there(section, "sip", Sip::read),
-            hylafax: table_if_there(section, "hylafax", Hylafax::read),
-            interfax: table_if_there(section, "interfax", Interfax::read),
-            spool: table_if_there(section, "spool", Spool::read),
+            sip: table_if(false, section, "sip", Sip::read),
+            hylafax: table_if(hylafax, section, "hylafax", Hylafax::read),
+            interfax: table_if(false, section, "interfax", Interfax::read),
+            spool: table_if(spool, section, "spool", Spool::read),
         };
         transport.check(section);
         transport
@@ -131,11 +134,9 @@ impl Transport {
     fn check(&self, section: &mut Section<'_, '_>) {
         for kind in self.kinds() {
             let missing = match kind {
-                Kind::Loopback => false,
+                Kind::Hylafax | Kind::Loopback | Kind::Spool => false,
                 Kind::Sip => self.sip.is_none(),
-                Kind::Hylafax => self.hylafax.is_none(),
                 Kind::Interfax => self.interfax.is_none(),
-                Kind::Spool => self.spool.is_none(),
             };
             if missing {
                 let problem = format!("the table [transport.{}] is missing", kind.as_str());
@@ -230,13 +231,14 @@ fn port_or(said: Option<&str>, port: u16) -> Option<u16> {
     }
 }
 
-/// What `read` makes of the table at `key`, if it is there.
-fn table_if_there<'t, T>(
+/// What `read` makes of the table at `key`, if it is there or `needed`.
+fn table_if<'t, T>(
+    needed: bool,
     section: &mut Section<'_, 't>,
     key: &'static str,
     read: impl FnOnce(&mut Section<'_, 't>) -> T,
 ) -> Option<T> {
-    match section.has(key) {
+    match needed || section.has(key) {
         true => Some(section.table(key, read)),
         false => section.optional(key, |_| Ok(())).and(None),
     }
@@ -306,12 +308,21 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_whose_keys_have_defaults_needs_no_table() {
+        let spool = transport("[transport]\nkind = \"spool\"").unwrap();
+        assert!(spool.spool.is_some() && spool.hylafax.is_none());
+        let text = "[[transport.route]]\nprefix = \"\"\nkind = \"hylafax\"";
+        let hylafax = transport(text).unwrap().hylafax.unwrap();
+        assert_eq!(hylafax.server, "127.0.0.1:4559");
+    }
+
+    #[test]
     fn a_kind_that_is_used_has_its_table() {
         for (text, mistake) in [
             ("[transport]\nkind = \"sip\"", "[transport.sip] is missing"),
             (
-                "[[transport.route]]\nprefix = \"\"\nkind = \"hylafax\"",
-                "[transport.hylafax] is missing",
+                "[[transport.route]]\nprefix = \"\"\nkind = \"interfax\"",
+                "[transport.interfax] is missing",
             ),
             ("[transport.sip]", "there is no trunk"),
             ("[transport.interfax]\nuser = \"u\"", "this key is missing"),

@@ -68,6 +68,7 @@ enum Ending {
     Failed,
     Received,
     Partial,
+    Nothing,
 }
 
 /// One line.
@@ -184,9 +185,10 @@ impl Journal {
         transport: &str,
         report: &CallReport,
     ) -> io::Result<()> {
-        let (ending, cause) = match fax.complete {
-            true => (Ending::Received, None),
-            false => (Ending::Partial, Some(Cause::Disconnected)),
+        let (ending, cause) = match (fax.complete, fax.fax.pages) {
+            (true, _) => (Ending::Received, None),
+            (false, 0) => (Ending::Nothing, Some(Cause::Disconnected)),
+            (false, _) => (Ending::Partial, Some(Cause::Disconnected)),
         };
         let report = CallReport {
             pages_sent: fax.fax.pages,
@@ -304,7 +306,9 @@ impl Entry {
         match (self.outcome, self.cause) {
             (Ending::Retry, cause) => Outcome::Retry(cause.unwrap_or(Cause::Network), report),
             (Ending::Failed, cause) => Outcome::Failed(cause.unwrap_or(Cause::Network), report),
-            (Ending::Sent | Ending::Received | Ending::Partial, _) => Outcome::Sent(report),
+            (Ending::Sent | Ending::Received | Ending::Partial | Ending::Nothing, _) => {
+                Outcome::Sent(report)
+            }
         }
     }
 }

@@ -73,7 +73,7 @@ impl Hylafax {
             );
         }
         Self {
-            server: section.required("server", "server = \"127.0.0.1:4559\"", server),
+            server: section.or("server", "127.0.0.1:4559".to_owned(), server),
             user: section.or("user", "faxgate".to_owned(), forms::text),
             password_file: PasswordFile::optional(section, "password_file"),
             lines: section.or("lines", 8, |value| forms::number(value, 1..=1000)),

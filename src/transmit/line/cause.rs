@@ -29,7 +29,9 @@ pub fn outcome(ended: &Ended, first_page: u32, total: u32) -> Outcome {
         ..CallReport::default()
     };
     if all {
-        return Outcome::Sent(report);
+        // Whatever became of the line afterwards: all pages are there.
+        let detail = String::new();
+        return Outcome::Sent(CallReport { detail, ..report });
     }
     match verdict(ended, completion) {
         Again(cause) => Outcome::Retry(cause, report),
@@ -135,7 +137,7 @@ fn detail(by: EndedBy, completion: Option<Completion>) -> String {
         (EndedBy::Silence, _) => "The far end fell silent".to_owned(),
         (EndedBy::Length, _) => "The call lasted too long".to_owned(),
         (EndedBy::Fault, _) => "The fax engine could not begin".to_owned(),
-        (EndedBy::Crash, _) => "The fax worker ended in the call".to_owned(),
+        (EndedBy::Crash, _) => "The fax worker, or the gateway, went down in the call".to_owned(),
     }
 }
 

@@ -58,6 +58,10 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The code may be of our own timers: it was not ours to wait for.
+        if self.rang_too_long {
+            return f.write_str("nobody answered within the ring time-out");
+        }
         write!(f, "it answered {}", self.code)?;
         match self.q850 {
             Some(cause) => write!(f, " (Q.850 cause {cause})"),
