@@ -309,7 +309,7 @@ fn a_whole_fax_goes_over_t38_and_its_folder_with_it() {
     if !carries() {
         return;
     }
-    let station = Station::open(4, true);
+    let station = Station::paced(4);
     let mut own = trunk("one", station.at.port());
     // Strangers are refused there, and the trunk of the far end is this machine.
     own.user = None;

@@ -83,8 +83,24 @@ impl Station {
         Self::open_for(folder, Arc::default(), lines_in, t38)
     }
 
+    /// The same at the speed of a line: no page is over as sound before T.38 is agreed on.
+    pub(crate) fn paced(lines_in: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::open_at(Pacing::Line, folder, Arc::default(), lines_in, true)
+    }
+
     /// The same for somebody who takes the faxes.
     pub(crate) fn open_for(folder: TempDir, inbox: Arc<Inbox>, lines_in: usize, t38: bool) -> Self {
+        Self::open_at(Pacing::Unpaced, folder, inbox, lines_in, t38)
+    }
+
+    fn open_at(
+        pacing: Pacing,
+        folder: TempDir,
+        inbox: Arc<Inbox>,
+        lines_in: usize,
+        t38: bool,
+    ) -> Self {
         let at = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let config = Sip {
             listen: at,
@@ -120,7 +136,7 @@ impl Station {
             config_file: folder.path().join("faxgate.toml"),
             country: CountryCode::JAPAN,
             workers: Workers::new(exe, calls, true),
-            pacing: Pacing::Unpaced,
+            pacing,
             clock: Arc::new(SystemClock),
             inbound: Arc::clone(&inbox) as Arc<dyn Inbound>,
             journal: Journal::open(&folder.path().join("calls.jsonl")).unwrap(),
