@@ -6,7 +6,7 @@
 #[path = "modem/station.rs"]
 pub(crate) mod station;
 #[path = "modem/udptl.rs"]
-mod udptl;
+pub(crate) mod udptl;
 
 use std::fs::File;
 use std::fs::Permissions;
