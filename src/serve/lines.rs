@@ -24,6 +24,7 @@ use crate::transmit::exchange::Kinds;
 use crate::transmit::hylafax::HylafaxTransport;
 use crate::transmit::interfax::InterfaxTransport;
 use crate::transmit::journal::Journal;
+use crate::transmit::line::CallLimits;
 use crate::transmit::line::Pacing;
 use crate::transmit::line::Workers;
 use crate::transmit::loopback::LoopbackTransport;
@@ -160,6 +161,7 @@ impl Opening<'_> {
                 self.config.render.allow_unsandboxed,
             ),
             pacing: Pacing::default(),
+            limits: CallLimits::default(),
             clock: Arc::clone(&self.clock),
             inbound: Arc::clone(&self.inbound),
             journal,

@@ -63,6 +63,7 @@ use crate::transmit::Line;
 use crate::transmit::Resolution;
 use crate::transmit::Watch;
 use crate::transmit::journal::Journal;
+use crate::transmit::line::CallLimits;
 use crate::transmit::line::Pacing;
 use crate::transmit::line::Workers;
 
@@ -83,6 +84,8 @@ pub struct SipSetup {
     pub workers: Workers,
     /// How fast pages go.
     pub pacing: Pacing,
+    /// When a call that was answered is given up.
+    pub limits: CallLimits,
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
     /// Who takes faxes that come in.
@@ -124,6 +127,7 @@ impl SipTransport {
             stopping: setup.stopping,
             workers: setup.workers,
             pacing: setup.pacing,
+            limits: setup.limits,
             trunks,
             station,
             changed,

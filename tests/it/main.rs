@@ -59,6 +59,7 @@ mod result_mails;
 mod routes;
 mod same_text;
 mod sending;
+mod sip_far_ends;
 mod sip_in;
 mod sip_out;
 mod smuggling;

@@ -3,7 +3,7 @@
 //! Fax software that is not ours opens it as a class 1 modem, so that its T.30 meets ours.
 
 pub(crate) mod station;
-mod udptl;
+pub(crate) mod udptl;
 
 use std::fs::File;
 use std::fs::Permissions;

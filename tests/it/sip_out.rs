@@ -1,6 +1,6 @@
 //! Calls over SIP trunks, with sipp as the far end.
 
-mod caller;
+pub(crate) mod caller;
 
 use std::time::Duration;
 

@@ -34,7 +34,6 @@ use crate::fax::Modem;
 use crate::fax::StationId;
 use crate::transmit::Watch;
 use crate::transmit::line::Assignment;
-use crate::transmit::line::CallLimits;
 use crate::transmit::line::Carrier;
 use crate::transmit::line::Task;
 use crate::transmit::line::Worker;
@@ -211,7 +210,7 @@ impl Call {
             sub_address: None,
             ecm: true,
             fastest: Modem::V17,
-            limits: CallLimits::default(),
+            limits: self.switchboard.limits,
             pacing: self.switchboard.pacing,
         };
         let workers = &self.switchboard.workers;

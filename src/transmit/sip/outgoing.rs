@@ -40,7 +40,6 @@ use crate::transmit::Call;
 use crate::transmit::Watch;
 use crate::transmit::line;
 use crate::transmit::line::Assignment;
-use crate::transmit::line::CallLimits;
 use crate::transmit::line::Carrier;
 use crate::transmit::line::Task;
 use crate::transmit::line::Worker;
@@ -155,7 +154,7 @@ impl Outgoing<'_> {
             sub_address: call.sub_address.clone(),
             ecm: call.ecm,
             fastest: call.fastest,
-            limits: CallLimits::default(),
+            limits: switchboard.limits,
             pacing: switchboard.pacing,
         };
         // Another trunk was tried before: nothing was sent over it.

@@ -18,6 +18,7 @@ use crate::fax::CountryCode;
 use crate::time::Clock;
 use crate::time::Timestamp;
 use crate::transmit::Inbound;
+use crate::transmit::line::CallLimits;
 use crate::transmit::line::Pacing;
 use crate::transmit::line::Workers;
 
@@ -37,6 +38,8 @@ pub(super) struct Switchboard {
     pub(super) workers: Workers,
     /// How fast pages go.
     pub(super) pacing: Pacing,
+    /// When a call that was answered is given up.
+    pub(super) limits: CallLimits,
     /// What calls that come in share.
     pub(super) arrivals: Arrivals,
     /// All trunks, in order.

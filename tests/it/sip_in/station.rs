@@ -21,6 +21,7 @@ use faxgate::transmit::Inbound;
 use faxgate::transmit::InboundFax;
 use faxgate::transmit::Later;
 use faxgate::transmit::journal::Journal;
+use faxgate::transmit::line::CallLimits;
 use faxgate::transmit::line::Pacing;
 use faxgate::transmit::line::Workers;
 use faxgate::transmit::sip::SipSetup;
@@ -137,6 +138,7 @@ impl Station {
             country: CountryCode::JAPAN,
             workers: Workers::new(exe, calls, true),
             pacing,
+            limits: CallLimits::default(),
             clock: Arc::new(SystemClock),
             inbound: Arc::clone(&inbox) as Arc<dyn Inbound>,
             journal: Journal::open(&folder.path().join("calls.jsonl")).unwrap(),

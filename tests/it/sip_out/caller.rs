@@ -31,6 +31,7 @@ use faxgate::transmit::Later;
 use faxgate::transmit::Resolution;
 use faxgate::transmit::Watch;
 use faxgate::transmit::journal::Journal;
+use faxgate::transmit::line::CallLimits;
 use faxgate::transmit::line::Pacing;
 use faxgate::transmit::line::Workers;
 use faxgate::transmit::sip::SipSetup;
@@ -70,6 +71,16 @@ struct Nobody;
 impl Caller {
     /// An endpoint of ours with these trunks; the password is `password`.
     pub(crate) fn new(trunks: Vec<Trunk>, t38: bool, password: &str) -> Self {
+        Self::with(trunks, t38, password, |_| {})
+    }
+
+    /// The same with something else in its setup.
+    pub(crate) fn with(
+        trunks: Vec<Trunk>,
+        t38: bool,
+        password: &str,
+        change: impl FnOnce(&mut SipSetup),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("password"), password).unwrap();
         let calls = folder.path().join("calls");
@@ -86,17 +97,19 @@ impl Caller {
             trunks,
         };
         let (stop, stopping) = watch::channel(false);
-        let setup = SipSetup {
+        let mut setup = SipSetup {
             config,
             config_file: folder.path().join("faxgate.toml"),
             country: CountryCode::JAPAN,
             workers: Workers::new(env!("CARGO_BIN_EXE_faxgate").into(), calls, true),
             pacing: Pacing::Unpaced,
+            limits: CallLimits::default(),
             clock: Arc::new(SystemClock),
             inbound: Arc::new(Nobody),
             journal: Journal::open(&folder.path().join("calls.jsonl")).unwrap(),
             stopping,
         };
+        change(&mut setup);
         let runtime = Runtime::new().unwrap();
         let transport = runtime.block_on(SipTransport::open(setup)).unwrap();
         Self {
