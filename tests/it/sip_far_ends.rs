@@ -70,7 +70,7 @@ fn a_recorded_receiver_gets_the_page_over_t38() {
 }
 
 #[test]
-fn whoever_answers_and_says_nothing_is_hung_up_on() {
+fn whoever_answers_and_says_nothing_hangs_up_on() {
     if !carries() {
         return;
     }
@@ -150,7 +150,7 @@ fn a_call_that_breaks_off_in_the_second_page_goes_on_there_next_time() {
         assert_eq!(found, cause, "{leaves:?} {report:?} {notes:?}");
         assert_eq!((report.pages_sent, report.media), (1, Some(Media::T38)));
         assert!(!notes.contains(&CallProgress::LastPageSent), "{notes:?}");
-        far.is_hung_up();
+        far.hangs_up();
     }
 }
 
