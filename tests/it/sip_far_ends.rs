@@ -70,7 +70,7 @@ fn a_recorded_receiver_gets_the_page_over_t38() {
 }
 
 #[test]
-fn whoever_answers_and_says_nothing_hangs_up_on() {
+fn whoever_answers_and_says_nothing_is_left() {
     if !carries() {
         return;
     }
