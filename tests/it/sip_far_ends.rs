@@ -23,6 +23,7 @@ use machine::Leaves;
 use machine::Machine;
 use tls::Busy;
 
+use crate::gateway::free_port;
 use crate::sip_out::caller::Caller;
 use crate::sip_out::caller::Far;
 use crate::sip_out::caller::one_page;
@@ -198,4 +199,20 @@ fn a_trunk_whose_certificate_is_not_its_own_or_of_nobody_known_hears_nothing() {
         );
         assert_eq!(far.was_asked(), None);
     }
+}
+
+#[test]
+fn a_trunk_that_takes_no_connection_is_left_at_once() {
+    if !carries() {
+        return;
+    }
+    let (away, far) = (free_port(), Machine::waits(Leaves::ByHangingUp));
+    let mut first = trunk("away", away);
+    first.proxy.wire = faxgate::config::Wire::Tcp;
+    let caller = Caller::new(vec![first, trunk("two", far.port)], true, "x");
+    let (_, report) = retry(caller.call(&three_pages()).0);
+    assert_eq!(report.line, "two");
+    let trouble = caller.trouble("away").unwrap();
+    assert!(trouble.starts_with("it takes no connection"), "{trouble}");
+    far.is_hung_up();
 }
