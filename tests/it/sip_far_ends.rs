@@ -67,11 +67,11 @@ fn a_recorded_receiver_gets_the_page_over_t38() {
     assert_eq!((report.rate, report.ecm), (14_400, true));
     assert_eq!(report.remote_id.as_str(), "+81 3 1234 5678");
     assert!(notes.contains(&CallProgress::LastPageSent), "{notes:?}");
-    far.is_content();
+    far.ends_content();
 }
 
 #[test]
-fn whoever_answers_and_says_nothing_is_hung_up_on() {
+fn whoever_answers_and_says_nothing_ends_by_bye_on() {
     if !carries() {
         return;
     }
@@ -106,7 +106,7 @@ fn whoever_answers_and_says_nothing_is_hung_up_on() {
         assert_eq!((found, report.detail.as_str()), (cause, detail));
         assert_eq!((report.pages_sent, report.sip), (0, Some(200)));
         // Its last word is BYE.
-        far.is_content();
+        far.ends_content();
     }
 }
 
@@ -151,7 +151,7 @@ fn a_call_that_breaks_off_in_the_second_page_goes_on_there_next_time() {
         assert_eq!(found, cause, "{leaves:?} {report:?} {notes:?}");
         assert_eq!((report.pages_sent, report.media), (1, Some(Media::T38)));
         assert!(!notes.contains(&CallProgress::LastPageSent), "{notes:?}");
-        far.is_hung_up();
+        far.ends_by_bye();
     }
 }
 
@@ -214,5 +214,5 @@ fn a_trunk_that_takes_no_connection_is_left_at_once() {
     assert_eq!(report.line, "two");
     let trouble = caller.trouble("away").unwrap();
     assert!(trouble.starts_with("it takes no connection"), "{trouble}");
-    far.is_hung_up();
+    far.ends_by_bye();
 }

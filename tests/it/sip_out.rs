@@ -89,7 +89,7 @@ fn every_answer_that_is_no_has_its_cause() {
         caller.runtime.block_on(caller.transport.settled(7, 1));
         assert!(!caller.folder.path().join("calls/7-1").exists());
         assert_eq!(caller.resolve(7, 1), Resolution::NeverDialled);
-        far.is_content();
+        far.ends_content();
     }
 }
 
@@ -104,7 +104,7 @@ fn the_telephone_network_says_why_in_the_reason() {
     let (cause, report) = failed(caller.call(&one_page(1)).0);
     assert_eq!(cause, Cause::NumberUnassigned);
     assert_eq!(report.detail, "it answered 480 (Q.850 cause 1)");
-    far.is_content();
+    far.ends_content();
 }
 
 #[test]
@@ -121,8 +121,8 @@ fn what_one_trunk_cannot_carry_goes_over_the_next() {
     assert_eq!((cause, report.line.as_str()), (Cause::Busy, "two"));
     let lines = ["one", "two"].map(|line| CallProgress::Dialling { line: line.into() });
     assert_eq!(notes, lines);
-    first.is_content();
-    second.is_content();
+    first.ends_content();
+    second.ends_content();
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn when_no_trunk_can_carry_it_the_call_was_not_made() {
     );
     let caller = Caller::new(vec![trunk("one", far.port)], true, "x");
     assert_eq!(why(caller.call(&one_page(1)).0), "one: it answered 503");
-    far.is_content();
+    far.ends_content();
     // It asked for a pause, and gets it.
     assert_eq!(caller.trouble("one").as_deref(), Some("it answered 503"));
     assert_eq!(why(caller.call(&one_page(2)).0), "one: it answered 503");
@@ -163,7 +163,7 @@ fn whoever_does_not_answer_is_cancelled() {
         );
         assert!(notes.contains(&CallProgress::Ringing), "{notes:?}");
         assert!(!notes.contains(&CallProgress::Answered), "{notes:?}");
-        far.is_content();
+        far.ends_content();
     }
 }
 
@@ -182,7 +182,7 @@ fn a_trunk_that_wants_a_password_gets_it() {
             Cause::Busy,
             "{scenario}"
         );
-        far.is_content();
+        far.ends_content();
     }
 }
 
@@ -197,7 +197,7 @@ fn a_wrong_password_takes_the_trunk_out_of_service() {
     let caller = Caller::new(vec![own], true, "open barley");
     let expected = "one: it does not take our user or password";
     assert_eq!(why(caller.call(&one_page(1)).0), expected);
-    far.is_content();
+    far.ends_content();
     // Nobody asks again so soon: that could lock us out there.
     assert_eq!(why(caller.call(&one_page(2)).0), expected);
     assert_eq!(
@@ -217,7 +217,7 @@ fn a_trunk_is_registered_at_and_a_wrong_password_is_told() {
         own.password_file = password_file();
         own.register = true;
         let caller = Caller::new(vec![own], true, password);
-        far.is_content();
+        far.ends_content();
         match trouble {
             Some(_) => wait_for("the registration to fail", || {
                 (caller.trouble("one").as_deref() == trouble).then_some(())
@@ -258,7 +258,7 @@ fn plays_through(scenario: &str, t38: bool) {
     let (cause, report) = retry(outcome);
     assert_eq!((cause, report.sip), (Cause::NoFaxTone, Some(200)));
     assert!(notes.contains(&CallProgress::Answered), "{notes:?}");
-    far.is_content();
+    far.ends_content();
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn the_far_end_is_shown_the_number_of_the_account() {
     let mut call = one_page(1);
     call.calling_number = FaxNumber::from_canonical("0081398765432");
     assert_eq!(retry(caller.call(&call).0).0, Cause::Busy);
-    far.is_content();
+    far.ends_content();
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_trunk_is_called_over_a_connection() {
     own.proxy.wire = faxgate::config::Wire::Tcp;
     let caller = Caller::new(vec![own], true, "x");
     assert_eq!(retry(caller.call(&one_page(1)).0).0, Cause::Busy);
-    far.is_content();
+    far.ends_content();
 }
 
 #[test]

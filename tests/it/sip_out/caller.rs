@@ -248,7 +248,7 @@ impl Far {
     }
 
     /// Waits for its end: everything went as the scenario says.
-    pub(crate) fn is_content(mut self) {
+    pub(crate) fn ends_content(mut self) {
         let status = wait_for("sipp to end", || self.child.try_wait().unwrap());
         let logs = std::fs::read_dir(self.folder.path()).unwrap();
         let logs = logs.map(|entry| entry.unwrap().path());
