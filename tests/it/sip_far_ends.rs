@@ -23,6 +23,7 @@ use machine::Leaves;
 use machine::Machine;
 use tls::Busy;
 
+use crate::gateway::free_port;
 use crate::sip_out::caller::Caller;
 use crate::sip_out::caller::Far;
 use crate::sip_out::caller::one_page;
@@ -150,7 +151,7 @@ fn a_call_that_breaks_off_in_the_second_page_goes_on_there_next_time() {
         assert_eq!(found, cause, "{leaves:?} {report:?} {notes:?}");
         assert_eq!((report.pages_sent, report.media), (1, Some(Media::T38)));
         assert!(!notes.contains(&CallProgress::LastPageSent), "{notes:?}");
-        far.hangs_up();
+        far.ends_by_bye();
     }
 }
 
@@ -198,4 +199,20 @@ fn a_trunk_whose_certificate_is_not_its_own_or_of_nobody_known_hears_nothing() {
         );
         assert_eq!(far.was_asked(), None);
     }
+}
+
+#[test]
+fn a_trunk_that_takes_no_connection_is_left_at_once() {
+    if !carries() {
+        return;
+    }
+    let (away, far) = (free_port(), Machine::waits(Leaves::ByHangingUp));
+    let mut first = trunk("away", away);
+    first.proxy.wire = faxgate::config::Wire::Tcp;
+    let caller = Caller::new(vec![first, trunk("two", far.port)], true, "x");
+    let (_, report) = retry(caller.call(&three_pages()).0);
+    assert_eq!(report.line, "two");
+    let trouble = caller.trouble("away").unwrap();
+    assert!(trouble.starts_with("it takes no connection"), "{trouble}");
+    far.ends_by_bye();
 }

@@ -248,7 +248,7 @@ fn odd_descriptions_that_can_be_carried_are_answered_stream_by_stream() {
     for line in station.journalled(count) {
         assert_eq!(
             (&line["outcome"], &line["pages"]),
-            (&"partial".into(), &0.into()),
+            (&"nothing".into(), &0.into()),
             "{line}"
         );
         assert_eq!(
@@ -411,7 +411,7 @@ fn no_call_is_taken_when_the_gateway_stops_and_those_that_go_on_end() {
     station.stop.send_replace(true);
     assert_eq!(phone.call(NUMBER, SDP, SOUND.as_bytes()).code, 503);
     station.received();
-    assert_eq!(station.journalled(1)[0]["outcome"], "partial");
+    assert_eq!(station.journalled(1)[0]["outcome"], "nothing");
     station.tidy();
 }
 
@@ -458,7 +458,7 @@ fn what_a_crash_left_of_calls_is_taken_over_once_whole_or_partial() {
         .map(|line| line["outcome"].to_string())
         .collect();
     outcomes.sort();
-    assert_eq!(outcomes, ["\"partial\"", "\"partial\"", "\"received\""]);
+    assert_eq!(outcomes, ["\"nothing\"", "\"partial\"", "\"received\""]);
     let station = Station::open_in(station.crash(), 4, true);
     assert_eq!(station.journal().len(), 3);
 }

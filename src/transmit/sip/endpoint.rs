@@ -34,6 +34,7 @@ use rsipstack::transport::tls::TlsConfig;
 use rsipstack::transport::udp::UdpConnection;
 use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls;
 
 use super::challenge::Interpreter;
 use super::guard::Guard;
@@ -53,6 +54,9 @@ pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
 const REQUESTS_AT_ONCE: usize = 1024;
 /// A call rings longer than this nowhere.
 const RING_LIMIT: Duration = Duration::from_secs(600);
+
+/// A trunk that has not taken our connection by then is away.
+const CONNECTING: Duration = Duration::from_secs(8);
 
 /// The sockets and the stack.
 pub(super) struct Station {
@@ -148,6 +152,25 @@ impl Station {
         &self.endpoint.inner
     }
 
+    /// Connects to a trunk over TCP or TLS unless we are; over UDP there is nothing to do.
+    ///
+    /// The stack would send nothing and not say why.
+    ///
+    /// # Errors
+    /// Why it cannot be reached, for the operator.
+    pub(super) async fn reach(&self, trunk: &Trunk) -> Result<(), String> {
+        let target = trunk.target();
+        let Some(target) = target.filter(|_| trunk.transport() != Transport::Udp) else {
+            return Ok(());
+        };
+        let lookup = self.endpoint.inner.transport_layer.lookup(&target, None);
+        match tokio::time::timeout(CONNECTING, lookup).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(unreachable(&error)),
+            Err(_) => Err("it does not take a connection".to_owned()),
+        }
+    }
+
     /// Closes the sockets.
     pub(super) fn close(&self) {
         self.token.cancel();
@@ -192,6 +215,20 @@ impl Station {
 impl Drop for Station {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Why a trunk took no connection.
+fn unreachable(error: &rsipstack::Error) -> String {
+    let rsipstack::Error::IoError(error) = error else {
+        return format!("it cannot be reached: {error}");
+    };
+    let inner = error.get_ref();
+    match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(why)) => {
+            format!("its certificate is not accepted: {why}")
+        }
+        Some(_) | None => format!("it takes no connection: {error}"),
     }
 }
 

@@ -94,6 +94,9 @@ impl Outgoing<'_> {
     /// Makes the call.
     pub(super) async fn place(&self) -> Placed {
         let started = self.switchboard.now();
+        if let Err(why) = self.switchboard.station.reach(self.trunk).await {
+            return self.away(why);
+        }
         let (mut ours, worker) = match self.prepare(started).await {
             Ok(prepared) => prepared,
             Err(error) => return self.fault(started, &error),
@@ -122,11 +125,7 @@ impl Outgoing<'_> {
                 Placed::Over(self.talk(session, &response, started).await)
             }
             Answer::Refused(refused) => self.refused(&refused, started),
-            Answer::Away(why) => {
-                let until = self.switchboard.now().plus(AWAY);
-                self.trunk.take_out(until, why);
-                Placed::Elsewhere(why.to_owned())
-            }
+            Answer::Away(why) => self.away(why.to_owned()),
             Answer::Stopped => Placed::Over(Outcome::NotCalled {
                 why: "the gateway stops".to_owned(),
             }),
@@ -300,6 +299,13 @@ impl Outgoing<'_> {
                 Placed::Elsewhere(why.to_owned())
             }
         }
+    }
+
+    /// The trunk cannot be reached.
+    fn away(&self, why: String) -> Placed {
+        let until = self.switchboard.now().plus(AWAY);
+        self.trunk.take_out(until, &why);
+        Placed::Elsewhere(why)
     }
 
     fn fault(&self, started: Timestamp, error: &io::Error) -> Placed {

@@ -60,7 +60,7 @@ impl Machine {
     }
 
     /// Waits until the call is over by BYE, whoever said it.
-    pub(super) fn hangs_up(self) {
+    pub(super) fn ends_by_bye(self) {
         self.thread.join().unwrap();
     }
 }
