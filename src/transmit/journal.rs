@@ -24,6 +24,7 @@ use crate::status::Status;
 use crate::time::Timestamp;
 use crate::transmit::Call;
 use crate::transmit::InboundFax;
+use crate::transmit::durable::blocking;
 
 /// A file of calls. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -311,13 +312,6 @@ impl Entry {
             }
         }
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(io::Error::other)?
 }
 
 fn open_file(path: &Path, private: bool) -> io::Result<File> {

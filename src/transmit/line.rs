@@ -43,6 +43,7 @@ use crate::fax::Modem;
 use crate::fax::StationId;
 use crate::fax::SubAddress;
 use crate::time::Timestamp;
+use crate::transmit::durable::blocking;
 
 use child::Process;
 use child::Starter;
@@ -425,11 +426,4 @@ impl Drop for Worker {
         // With its task goes the child, which dies of that.
         self.task.abort();
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(io::Error::other)?
 }

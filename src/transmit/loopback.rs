@@ -40,6 +40,7 @@ use crate::transmit::Later;
 use crate::transmit::Line;
 use crate::transmit::Resolution;
 use crate::transmit::Watch;
+use crate::transmit::durable::blocking;
 use crate::transmit::journal::Journal;
 
 /// Calls into a folder.
@@ -254,11 +255,4 @@ fn inbound_fax(call: &Call, arrived: Arrived) -> InboundFax {
         },
         complete: arrived.complete,
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(io::Error::other)?
 }

@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::transmit::durable::blocking;
+use crate::transmit::durable::remove;
 use crate::transmit::journal::Placed;
 
 /// A call that may be going on.
@@ -87,10 +89,7 @@ impl UnderWay {
     /// The call's end stands elsewhere.
     pub(super) async fn end(&self, job: i64, attempt: u32) {
         let path = self.path(job, attempt);
-        let removed = blocking(move || match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        });
+        let removed = blocking(move || remove(&path));
         if let Err(error) = removed.await {
             // What it leaves is asked for only by a job and an attempt that are over.
             tracing::warn!(%error, job, "the note of a call could not be removed");
@@ -114,11 +113,4 @@ fn write(path: &Path, text: &[u8], synced: bool) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(io::Error::other)?
 }

@@ -12,6 +12,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::transmit::durable::blocking;
+use crate::transmit::durable::remove;
+
 /// What is kept of a fax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -80,10 +83,7 @@ impl Shelf {
     /// Nothing is kept any more.
     pub(super) async fn forget(&self, job: i64, attempt: u32) {
         let path = self.path(job, attempt);
-        let removed = blocking(move || match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        });
+        let removed = blocking(move || remove(&path));
         if let Err(error) = removed.await {
             tracing::warn!(%error, job, "what was kept of a fax could not be removed");
         }
@@ -106,11 +106,4 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(io::Error::other)?
 }
